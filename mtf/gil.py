@@ -1,4 +1,4 @@
-"""Python's global lock: how a thread beside an event loop leaves it to the loop in time."""
+"""Python's global lock: how a thread hands it to an event loop in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REST_S: Final = 0.00005
 def make_way() -> None:
     """Let other threads run; to be called after each half millisecond of work that only computes.
 
-    Else a loop that wants to go on waits for the lock until the interpreter has it passed on, 5 ms later. Neither is it
-    enough to release the lock for an instant: it is taken back before a loop that sleeps for it has woken up.
+    Otherwise an event loop that wants to go on waits until the interpreter forces the lock to be handed over, 5 ms
+    later. Releasing it for an instant is not enough: it is taken back before a loop that sleeps has woken up.
     """
     time.sleep(REST_S)

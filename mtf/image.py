@@ -220,7 +220,7 @@ class Image:
         return number
 
     def release(self) -> bool:
-        """Forget some more of what was saved, which nobody needs any longer; return whether nothing is left."""
+        """Free some more of what was saved, which nobody may read any longer; return whether all of it is free."""
         left: i64 = RELEASED_MAX
         while left and self._pieces:
             self._pieces.popitem()

@@ -33,9 +33,10 @@ class Marker:
     """Passes through all actors between two blocks: everything sent before it is done when it arrives.
 
     For a checkpoint, `images` and `parts` collect the states of the actors on the way. The images are completed later.
+    `shares` has what workers know of a part, of which an image has the pipeline's own share, if there is one.
     """
 
-    __slots__ = ("closed", "digest", "images", "kind", "newest_ns", "parts", "seq")
+    __slots__ = ("closed", "digest", "images", "kind", "newest_ns", "parts", "seq", "shares")
 
     def __init__(self, kind: MarkerKind, seq: int) -> None:
         self.kind: Final = kind
@@ -44,6 +45,7 @@ class Marker:
         self.digest = ""  # of everything before it; set by the synchronizer
         self.images: Final[dict[str, Image]] = {}
         self.parts: Final[dict[str, bytes]] = {}
+        self.shares: Final[dict[str, list[bytes]]] = {}
         self.closed = False  # nobody waits for answers any longer
 
 

@@ -11,8 +11,6 @@ from typing import Final
 from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
 from mtf.actors.cores import IndicatorActor, TimeframeResult
 from mtf.bars.judged_block import JudgedBlock
-from mtf.indicators.calculator import merged
-from mtf.saved_parts import image_of
 from mtf.workers.pool import WorkerPool
 
 __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
@@ -59,7 +57,7 @@ class RemoteIndicatorActor(IndicatorActor):
     def __init__(self, name: str, pool: WorkerPool, rank: int) -> None:
         super().__init__(name)
         self.pool: Final = pool
-        self._adds: Final = rank in pool.shards.ranks_of(pool.shards.pipeline)
+        self._has_share: Final = rank in pool.shards.ranks_of(pool.shards.pipeline)
 
     def _can_handle_now(self) -> bool:
         return False
@@ -67,15 +65,13 @@ class RemoteIndicatorActor(IndicatorActor):
     async def answer(self, message: TimeframeResult) -> TimeframeResult:
         judged, columns = message.judged, message.columns
         numbers = await self.pool.numbers(judged.block.first_seq, columns.rank, columns.closings)
-        if self._adds:
-            assert self.calculator is not None, "the pipeline has a share"
+        if self._has_share:
+            assert self.calculator is not None, "the wiring has set it"
             self.calculator.complete(judged, columns, numbers)
         message.numbers = numbers
         return message
 
     async def answer_marker(self, marker: Marker) -> Marker:
         if marker.kind is MarkerKind.CHECKPOINT:
-            assert self.calculator is not None, "it has seen the symbols, if it owns some or not"
-            own = [image_of(self.calculator)] if self._adds else []
-            marker.parts[self.part] = merged([*own, (await self.pool.saved(marker.seq))[self.part]])
-        return self.on_marker(marker)
+            marker.shares[self.part] = await self.pool.saved(marker.seq, self.part)
+        return self.marked(marker, self.part)

@@ -73,7 +73,7 @@ class ActivityAggregator(Aggregator):
         rows = block.rows
         columns = Columns(self.timeframe, self.rank, n, self._codes, self._history)
         effects, clocks = judged.effects, judged.clocks
-        while len(self._builders) < len(judged.instruments):
+        while len(self._builders) < judged.symbols:
             self._add_symbol(judged.instruments[len(self._builders)])
         forming = self._forming
         numbers, indices, bar_codes = forming.numbers, forming.index, forming.code

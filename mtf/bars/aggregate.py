@@ -81,7 +81,7 @@ class Aggregator(Core):
         effects, prices, volumes, clocks = judged.effects, judged.prices, judged.volumes, judged.clocks
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, counts, headers, codes = columns.volume, columns.ticks, columns.header, columns.codes
-        while len(self._builders) < len(judged.instruments):
+        while len(self._builders) < judged.symbols:
             self._add_symbol(judged.instruments[len(self._builders)])
         forming = self._forming
         numbers, indices, bounds, found_codes = forming.numbers, forming.index, forming.bounds, forming.code

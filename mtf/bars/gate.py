@@ -310,6 +310,8 @@ class Gate(BarGate):
     def _settle(self, judged: JudgedBlock) -> None:
         """Note what each touched symbol is after the block."""
         judged.settle()
+        judged.symbols = len(self.instruments)
+        judged.horizon_ns = self.horizon_ns
         symbols = self._symbols
         first_seq = judged.block.first_seq
         clocks, touched = judged.clocks, judged.touched

@@ -138,7 +138,7 @@ class HistoryTable:
         for piece in pieces:
             to -= piece.count
         if to > 0:
-            raise CorruptCheckpoint(f"a stored history lacks {to} rows")
+            raise CorruptCheckpoint(f"the stored history of the symbol with number {self._number} lacks {to} rows")
         for piece in pieces:
             skipped = min(max(-to, 0), piece.count)
             piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)

@@ -12,7 +12,7 @@ from mtf.bars.blank import BLANK
 from mtf.bars.verdicts import AUTO, BAD_SIDES, CROSSED, ID_REUSED, LATE_ACCEPTED, LOCKED
 from mtf.calendars.calendar import Calendar
 from mtf.events.block import HAS_ASK, HAS_BID, ROW_BYTES, Block, has_bar_head, is_of_bar
-from mtf.units import NEVER_NS
+from mtf.units import NEVER_NS, TS_MAX_NS
 
 __all__ = ["COUNTED", "IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
 
@@ -57,8 +57,8 @@ class JudgedBlock:
     `touched` lists the numbers of the symbols that this block may change, without repeats. The following are in step
     with it and hold after the block: `last_rows` (NO_ROW if none), `clocks_after` and `flags` (IS_ORDERED, IS_LIVE).
     `accepted` is how many events of it the block has accepted, if nothing else was counted; if it is COUNTED, the next
-    COUNTS numbers of `counts` are the symbol's after the block. `instruments` is the gate's own list, by number; it
-    only grows.
+    COUNTS numbers of `counts` are the symbol's after the block. `instruments` is the gate's own list, by number: it
+    grows with later blocks, and the first `symbols` are those up to this one. `horizon_ns` is the gate's.
     """
 
     __slots__ = (
@@ -72,6 +72,7 @@ class JudgedBlock:
         "has_clock",
         "has_ordered",
         "has_private",
+        "horizon_ns",
         "instruments",
         "joins_row",
         "last_rows",
@@ -85,6 +86,7 @@ class JudgedBlock:
         "repairs",
         "reused",
         "run_ns",
+        "symbols",
         "tears",
         "touched",
         "verdicts",
@@ -116,6 +118,8 @@ class JudgedBlock:
         self.accepted: vec[i64] = vec[i64]([])
         self.counts: vec[i64] = vec[i64]([])
         self.run_ns: i64 = NEVER_NS
+        self.symbols: i64 = 0
+        self.horizon_ns: i64 = TS_MAX_NS
         self.joins_row: i64 = -1  # the row from which on the log's first symbol is read in time order; -1: none
         self.has_clock = False  # it has clock events
         self.has_ordered = False  # it has accepted ORDERED rows

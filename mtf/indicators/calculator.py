@@ -27,7 +27,7 @@ from mtf.indicators.slabs import SLAB_BITS, SLAB_MASK, Slabs
 from mtf.indicators.symbol_indicators import IndicatorSet
 from mtf.indicators.values import Numbers, Places, places_of
 
-__all__ = ["Calculator", "merged"]
+__all__ = ["Calculator", "Merging"]
 
 NOT_OWNED: Final = -1  # in place of a row
 TOUCHED_ROWS: Final[i64] = 16  # of a block, whose state is fetched together: more do not fit into the first cache
@@ -78,13 +78,13 @@ class Calculator(Core):
         self._fill(judged, columns, numbers, None if numbers.rows or not self._live else places_of(judged))
 
     def _fill(self, judged: JudgedBlock, columns: Columns, numbers: Numbers, chosen: Places | None) -> None:
-        """Compute what `compute` returns; live values for rows with a place in *chosen*, if there are such places."""
+        """Compute what `compute` returns; live values for rows with a place in *chosen*, if it is None for all rows."""
         if self.image is not None:
             self.image.before(judged.touched)
         block = judged.block
         count = block.count
         width = self.width
-        while len(self._rows) < len(judged.instruments):
+        while len(self._rows) < judged.symbols:
             self._add_symbol()
         rows = numbers.rows
         closings = columns.closings
@@ -233,18 +233,28 @@ class Calculator(Core):
         self._parts.current(cold, c, numbers.completed, k * self.width)
 
 
-def merged(states: Sequence[bytes]) -> bytes:
-    """Merge the states of calculators that share the symbols into that of one that owns them all."""
-    if len(states) == 1:
-        return states[0]
-    readers = [Archive(state) for state in states]
-    into = Archive()
-    names = {reader.text("") for reader in readers}
-    assert len(names) == 1, "calculators that share symbols compute the same"
-    into.text(names.pop())
-    counts = {reader.count(0, 8) for reader in readers}
-    assert len(counts) == 1, "calculators that share symbols have seen the same ones"
-    count = into.count(counts.pop(), 8)
-    for _ in range(count):
-        into.blob(max([reader.blob(b"") for reader in readers], key=len))
-    return into.finish()
+@mypyc_attr(native_class=True)
+class Merging:
+    """Merges the states of calculators that share the symbols into that of one that owns them all."""
+
+    def __init__(self, states: Sequence[bytes]) -> None:
+        self._readers: Final = [Archive(state) for state in states]
+        self._into: Final = Archive()
+        names = {reader.text("") for reader in self._readers}
+        assert len(names) == 1, "calculators that share symbols compute the same"
+        self._into.text(names.pop())
+        counts = {reader.count(0, 8) for reader in self._readers}
+        assert len(counts) == 1, "calculators that share symbols have seen the same ones"
+        self._left: i64 = self._into.count(counts.pop(), 8)  # symbols
+
+    def advance(self, symbols: i64) -> bool:
+        """Merge the states of some more *symbols*; return whether all are merged."""
+        count = min(symbols, self._left)
+        for _ in range(count):
+            self._into.blob(max([reader.blob(b"") for reader in self._readers], key=len))
+        self._left -= count
+        return self._left == 0
+
+    def finish(self) -> bytes:
+        """Return the state, once all symbols are merged."""
+        return self._into.finish()

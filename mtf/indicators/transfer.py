@@ -1,4 +1,4 @@
-"""Indicator values on their way between processes, as the bits of floats; who computes them there.
+"""Indicator values on their way between processes, as the bits of floats, and which process owns which.
 
 Compiled, like all code that handles a `vec`: one passed from interpreted to compiled code is never freed (mypyc 2.4).
 """
@@ -82,22 +82,23 @@ def live_of(owners: Owners, owner: i64, judged: JudgedBlock, numbers: Numbers, w
 
 
 def scattered(owners: Owners, judged: JudgedBlock, rows: bool, data: bytes, width: i64) -> Numbers:
-    """Return `Numbers` with live values from *data*: what `live_of` returned for the first owners, one after the other.
+    """Return `Numbers` with live values from *data*: what `live_of` returned for all owners but the last, in order.
 
-    The places of the others stay zero, and there are no completed values.
+    The places of the last owner stay zero, and there are no completed values.
     """
     places = places_in(judged, rows)
     live = vec[float]([0.0] * (places * width))
     ats = vec[i64]([start * FLOAT_BYTES * width for start in owners.starts(judged, rows)])
-    end: i64 = len(data)
+    last = owners.count - 1
+    assert len(data) == ats[last], "there is a value for each place"
     for place in range(places):
         number = symbol_of(judged, rows, place)
         if number < 0:
             continue
         owner = owners.of(number)
-        at = ats[owner]
-        if at >= end:
+        if owner == last:
             continue
+        at = ats[owner]
         to = place * width
         for _ in range(width):
             live[to] = read_f64_le(data, at)
@@ -131,18 +132,21 @@ def fill_completed(owners: Owners, closings: Closings, numbers: Numbers, width: 
     What belongs to other owners stays zero.
     """
     completed = vec[float]([0.0] * (closings.count * width))
-    found = [parts.get(owner, b"") for owner in range(int(owners.count))]
+    found = [parts.get(owner) for owner in range(int(owners.count))]
     ats = vec[i64]([0] * owners.count)
     for k in range(closings.count):
         owner = owners.of(closings.number(k))
         part = found[int(owner)]
-        at = ats[owner]
-        if at >= len(part):
+        if part is None:
             continue
+        at = ats[owner]
         to = k * width
         for _ in range(width):
             completed[to] = read_f64_le(part, at)
             to += 1
             at += FLOAT_BYTES
         ats[owner] = at
+    for owner in range(owners.count):
+        part = found[int(owner)]
+        assert part is None or len(part) == ats[owner], "each closing has its values"
     numbers.completed = completed

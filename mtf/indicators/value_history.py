@@ -64,7 +64,7 @@ class ValueHistory(Core):
         closings = columns.closings
         assert len(numbers.completed) == closings.count * self.width, "each bar that closes has its values"
         values = ValueColumns(self.width, numbers, self._fresh)
-        while len(self._known) < len(judged.instruments):
+        while len(self._known) < judged.symbols:
             self._add_symbol()
         self._keep(judged, undo)
         if closings.count:

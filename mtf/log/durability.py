@@ -1,11 +1,11 @@
 """When the log is synced, for a writer on an event loop, which never waits for it: three modes.
 
-Owns the thread, the timer and the waiters for a seq. A log that can begin a sync and leave it to others is asked to,
-and looked at from time to time; any other is synced in the thread. The modes differ in what a crash can lose:
+Owns the thread, the timer and the waiters for a seq. A log that can sync in the background is asked to, and polled; any
+other is synced in the thread. The modes differ in what a crash can lose:
 
 - `each`: synced before `append` returns;
-- `group`: written when `try_append` returns; a sync starts at most 5 ms after the oldest unsynced write (or as soon as
-  the previous sync has ended, on a slower disk);
+- `group`: written when `try_append` returns; a sync starts at most 5 ms after the oldest unsynced write, or on a slower
+  disk after the end of the previous sync;
 - `os`: written when `try_append` returns; synced when a segment is sealed, at close, and by `durable`.
 
 The first failed write or sync stops everything: every later call and every wait raises it.
@@ -30,8 +30,8 @@ __all__ = ["DURABILITIES", "SYNC_WITHIN_MS", "Durability", "Writer"]
 Durability = Literal["each", "group", "os"]
 DURABILITIES: Final[tuple[Durability, ...]] = get_args(Durability)
 SYNC_WITHIN_MS: Final = 5.0
-LOOK_S: Final = 0.001  # from the begin of a sync to the first look whether it has ended, and from look to look ...
-LOOKS: Final = 0.5  # ... or this share of the time that it has taken so far, if that is longer ...
+LOOK_S: Final = 0.001  # from the start of a sync to the first look whether it has ended, and from look to look ...
+LOOK_SHARE: Final = 0.5  # ... or this share of the time that it has taken so far, if that is longer ...
 LOOK_S_MAX: Final = 0.005  # ... but no longer than this
 
 
@@ -53,7 +53,7 @@ class Writer:
             raise ConfigError(f"durability must be one of {', '.join(DURABILITIES)}, got {mode!r}")
         self.log: Final = log
         self.mode: Final = mode
-        self._begins: Final = log if isinstance(log, BeginsSyncs) else None
+        self._begins: BeginsSyncs | None = log if isinstance(log, BeginsSyncs) else None
         self._within_s: Final = sync_within_ms / 1000
         self._on_failure: Final = on_failure
         self._loop: Final = asyncio.get_running_loop()
@@ -69,8 +69,8 @@ class Writer:
         self._ticket: Final = count()  # orders waiters of one seq
         self._closing: asyncio.Future[None] | None = None  # set by the first close
         self.failed: LogWriteFailed | None = None  # the error that stopped the log; set once
-        self.syncs = 0  # successful ones; set where they run, like the two that follow
-        self.sync_ns = 0  # the time they took in total
+        self.syncs = 0  # successful ones, without those that seal a segment; set where they run, like the next two
+        self.sync_ns = 0  # the time they took in total, of those in the background until their end was noticed
         self.last_sync_ns = 0
 
     @property
@@ -188,10 +188,17 @@ class Writer:
 
     def _start_sync(self) -> None:
         self._timer = self._dirty_since = None
-        if self._begins is not None and not self._in_thread and self._begins.begin_sync():
-            self._begun_ns = time.perf_counter_ns()
-            self._timer = self._loop.call_later(LOOK_S, self._look, self._begins)
-            return
+        log = self._begins
+        if log is not None and not self._in_thread:
+            try:
+                begun = log.begin_sync()
+            except Exception:  # noqa: BLE001 - whatever it is, `sync` remains
+                self._begins = None
+                begun = False
+            if begun:
+                self._begun_ns = time.perf_counter_ns()
+                self._timer = self._loop.call_later(LOOK_S, self._look, log)
+                return
         self._sync = self._loop.run_in_executor(self._thread, self._sync_in_thread)
         self._sync.add_done_callback(self._synced)
 
@@ -205,7 +212,7 @@ class Writer:
             return
         spent_ns = time.perf_counter_ns() - self._begun_ns
         if not ended:
-            wait_s = min(max(spent_ns / 1e9 * LOOKS, LOOK_S), LOOK_S_MAX)
+            wait_s = min(max(spent_ns / 1e9 * LOOK_SHARE, LOOK_S), LOOK_S_MAX)
             self._timer = self._loop.call_later(wait_s, self._look, log)
             return
         self._count(spent_ns)

@@ -72,7 +72,7 @@ class FileLog:
         self._write: Final = fs.write
         self._lock = lock  # the lock's file; -1 once closed
         self._syncing: Final = Lock()  # held during a sync of the file, and while it is closed
-        self._begun: PendingSync | None = None  # a sync of it that goes on beside; changed with the lock held
+        self._begun: PendingSync | None = None  # a sync of it in the background; changed with the lock held
         self._begun_seq = 0  # up to which that makes events durable
         self._failed: LogWriteFailed | None = None  # the first failure; set once
         self._file = -1  # of the newest segment; -1 if the next append must begin one
@@ -227,9 +227,10 @@ class FileLog:
         if not self._syncing.acquire(blocking=False):
             return False
         try:
-            if self._failed is None and self._begun is None and self._file >= 0:
-                self._begun_seq = self.last_seq
-                self._begun = self._fs.begin_sync(self._file)
+            if self._failed is not None or self._begun is not None or self._file < 0:
+                return False
+            self._begun_seq = self.last_seq
+            self._begun = self._fs.begin_sync(self._file)
             return self._begun is not None
         finally:
             self._syncing.release()
@@ -440,9 +441,9 @@ class FileLog:
         """
         if self._failed is not None:
             raise self._failed
-        begun, self._begun = self._begun, None
-        if begun is not None:
-            self._make_durable(self._begun_seq, begun.wait)
+        if self._begun is not None:
+            self._make_durable(self._begun_seq, self._begun.wait)
+            self._begun = None
 
     def _make_durable(self, target: int, sync: Callable[[], object]) -> None:
         """Call *sync*, after which what was written up to *target* is durable."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from mtf.errors import DataDirError, LogLocked
-from mtf.log.library_sync import begin_library_sync
+from mtf.log.library_sync import begin_library_sync, load_library
 
 __all__ = [
     "FileKind",
@@ -39,7 +39,7 @@ FileKind = Literal["file", "directory", "link", "other", "nothing"]
 
 
 class PendingSync(Protocol):
-    """A sync that was begun and goes on beside the caller; its file stays open until it has ended."""
+    """A sync in the background; its file stays open until it has ended."""
 
     def ended(self) -> bool:
         """Return whether `wait` would return, or raise, at once."""
@@ -172,6 +172,7 @@ class OsFileSystem:
         return "link" if stat.S_ISLNK(mode) else "other"
 
     def lock(self, path: str) -> int:
+        load_library()  # a writer comes, whose first sync is on its event loop
         file = open_plain(path, os.O_RDWR | os.O_CREAT)
         try:
             _lock_file(file, path)

@@ -1,9 +1,8 @@
 """Opening a log: finds out which events it has, and what is a torn tail or damage.
 
 Owns that decision, and the only changes that opening makes: a torn tail is cut off and kept, and what may not be on
-the disk is written again. A tail is torn if the
-newest segment has no seal, and no intact frame after the damage records that the damaged events were synced. Anything
-else that is not intact is CorruptLog, and nothing is changed.
+the disk is written again. A tail is torn if the newest segment has no seal, and no intact frame after the damage
+records that the damaged events were synced. Anything else that is not intact is CorruptLog, and nothing is changed.
 """
 
 from __future__ import annotations

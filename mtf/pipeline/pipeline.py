@@ -63,7 +63,8 @@ class Pipeline(Warming, RunFacts):
       bars and rejects are kept, counted back from the newest bar, and *keep_history_bytes* their maximum size; None
       (the default): no limit. Older ones are removed now and then;
     - *block_events* is the maximum number of events that go through the actors at once;
-    - *workers* is how many processes compute indicators beside this one (docs/performance.md says when that pays);
+    - *workers* is how many processes compute indicators beside this one, which computes a share itself
+      (docs/performance.md says when that pays);
     - *clock* is `both` if in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use is
       live from the first pushed tick that is stamped within a minute of its arrival;
     - in live use, a tick stamped more than *max_ahead_ns* after its arrival is malformed;

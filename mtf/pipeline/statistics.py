@@ -55,7 +55,7 @@ class CheckpointStatistics:
     failed: int  # attempts that failed
     bytes: int  # of the states in the newest, before compression
     took_ns: int  # for the newest, from its marker until its file was synced
-    stall_ns: int  # of that, the longest time when the event loop did nothing but save state
+    stall_ns: int  # of that, the longest time for which it held the event loop
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +65,7 @@ class LogStatistics:
     bytes: int  # size of its segments on disk; 0 if it is not a directory
     durable_seq: int  # the newest event known to be synced
     syncs: int
-    sync_ns: int  # in total
+    sync_ns: int  # in total; until their end was noticed, a few ms later if they run in the background
     last_sync_ns: int
 
 

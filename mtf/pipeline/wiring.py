@@ -98,10 +98,11 @@ class Wiring:
             pool.load({part: image_of(cores[part]) for part in (GATE, *parts)})
         for rank, values in enumerate(self._values):
             values.calculator = calculator = engine.calculators[rank]
-            if pool is not None and rank in pool.remote_ranks:
-                calculator.share(partial(pool.shards.is_own, rank))
-            else:
+            if pool is None or rank not in pool.remote_ranks:
                 values.saved = calculator
+                continue
+            calculator.share(partial(pool.shards.is_pipelines, rank))
+            values.saved = calculator if rank in pool.shards.ranks_of(pool.shards.pipeline) else None
 
     async def start(self) -> None:
         """Start the worker processes, before the actors are run."""

@@ -36,7 +36,7 @@ SUFFIX: Final = ".mtf"
 FRESH: Final = ".new"
 SEQ_DIGITS: Final = 19
 READ_BYTES: Final = 16 << 20
-WRITE_BYTES: Final = 1 << 20  # at a time: a write that is over at once would not let the event loop go on
+WRITE_BYTES: Final = 1 << 20  # small writes end so soon that a waiting event loop does not get Python's global lock
 SCRUB_BYTES: Final = 4 << 20  # that are checked again at a time, so many times with each checkpoint:
 SCRUBS: Final = 4
 

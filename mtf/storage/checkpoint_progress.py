@@ -20,7 +20,7 @@ class CheckpointProgress:
         self.written_at_ns = 0  # wall time of the newest; 0 if there is none yet
         self.bytes = 0  # of the states in it, before compression
         self.took_ns = 0  # from its marker until its file was synced
-        self.stall_ns = 0  # the longest time that the loop did nothing but save states
+        self.stall_ns = 0  # the longest time that the loop did nothing but save states, or free saved ones
         self._held_ns = 0  # the same, of the one in progress
 
     def begin(self) -> None:
@@ -28,7 +28,7 @@ class CheckpointProgress:
         self._held_ns = 0
 
     def held(self, took_ns: int) -> None:
-        """Record that the loop did nothing but save states for so long."""
+        """Record that the loop did nothing but save states, or free saved ones, for so long."""
         self._held_ns = max(self._held_ns, took_ns)
 
     def written(self, seq: int, size: int, took_ns: int, now_ns: int) -> None:

@@ -100,7 +100,7 @@ class CheckpointStore(Protocol):
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> object:
         """Save the checkpoint of *seq*, return once it is durable and readable, and remove all but the newest three.
 
-        The *parts* are as they are until this returns, and no longer.
+        The *parts* may be read only until this returns.
         OSError if that fails, ValueError if it is larger than `read` accepts; existing ones are unchanged.
         """
         ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -24,21 +24,23 @@ from mtf.frames.frame import Frame
 from mtf.gil import make_way
 from mtf.history_budget import HistoryBudget
 from mtf.image import Image
+from mtf.indicators.calculator import Merging
 from mtf.kernel import Kernel
 from mtf.log import Writer
 from mtf.notes import Noted
-from mtf.saved_parts import Part, parts_of, size_of
+from mtf.saved_parts import Part, parts_of, pieces_of, size_of
 from mtf.storage.checkpoint_meta import CARRIED, checkpoint_meta
 from mtf.storage.checkpoint_progress import CheckpointProgress
 from mtf.storage.checkpoint_store import CheckpointStore
 from mtf.units import TS_MAX_NS
 
-__all__ = ["ANSWER_NS", "Checkpointer"]
+__all__ = ["ANSWER_NS", "Checkpointer", "merged"]
 
 ANSWER_NS: Final = 10_000_000_000  # how long a consumer may take to make its own work durable
 T = TypeVar("T")
 SLICE_NS: Final = 500_000  # how long the event loop is held at a time to save states, and to release them
 SLICE_BYTES: Final = 32 << 10  # of states, between two looks at the clock
+MERGED_SYMBOLS: Final = 100  # at a time
 
 
 class Checkpointer:
@@ -163,8 +165,9 @@ class Checkpointer:
             begun_ns = time.perf_counter_ns()
             self.progress.begin()
             marker, answers = await self._mark(MarkerKind.CHECKPOINT, ANSWER_NS)
-            images = dict(marker.images)
+            images, shares = dict(marker.images), dict(marker.shares)
             marker.images.clear()  # actors keep the marker until they get the next
+            marker.shares.clear()
             left_out = answers.missing
             states = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
             carried = self._carry(states, marker.seq, answers.given)
@@ -179,7 +182,11 @@ class Checkpointer:
                 carried=carried,
             )
             await self._writer.durable(marker.seq)
-            size = await self._in_thread(self._save, marker.seq, meta, images, states)
+            try:
+                size = await self._in_thread(self._save, marker.seq, meta, images, shares, states)
+            except Exception:
+                await self._in_slices(image.release for image in images.values())
+                raise
             self.seq = marker.seq
             took_ns = time.perf_counter_ns() - begun_ns
             await self._in_slices(image.release for image in images.values())
@@ -223,12 +230,22 @@ class Checkpointer:
                 self.progress.held(took_ns)
                 await asyncio.sleep(0)
 
-    def _save(self, seq: int, meta: dict[str, Any], images: Mapping[str, Image], states: Mapping[str, bytes]) -> int:
+    def _save(
+        self,
+        seq: int,
+        meta: dict[str, Any],
+        images: Mapping[str, Image],
+        shares: Mapping[str, list[bytes]],
+        states: Mapping[str, bytes],
+    ) -> int:
         """Write a checkpoint, in a thread, and return its size before compression."""
         parts: dict[str, Part] = {}
         for name, image in images.items():
             parts.update(parts_of({name: image}, {}))
             make_way()
+        for name, known in shares.items():
+            own = [b"".join(pieces_of(parts[name]))] if name in parts else []
+            parts[name] = merged([*own, *known])
         parts.update(states)
         self._store.save(seq, meta, parts)
         return sum(map(size_of, parts.values()))
@@ -276,3 +293,13 @@ class Checkpointer:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._failed(error)
+
+
+def merged(states: Sequence[bytes]) -> bytes:
+    """Return the state of a timeframe's indicators, of which each of *states* has some symbols; in a thread."""
+    if len(states) == 1:
+        return states[0]
+    merging = Merging(states)
+    while not merging.advance(MERGED_SYMBOLS):
+        make_way()
+    return merging.finish()

@@ -19,7 +19,6 @@ import orjson
 from mtf.bars.closings import Closings
 from mtf.bars.judged_block import JudgedBlock
 from mtf.config import Config
-from mtf.indicators.calculator import merged
 from mtf.indicators.transfer import copied, fill_completed, places_in, scattered
 from mtf.indicators.values import Numbers
 from mtf.workers.shards import Shards
@@ -86,7 +85,7 @@ class WorkerPool:
         self._results: Final[dict[tuple[int, int], asyncio.Future[_Results]]] = {}  # by first seq and rank
         self._owed: Final[list[deque[int]]] = [deque() for _ in self.workers]  # seqs of states that each still owes
         self._received: Final[dict[int, list[dict[str, bytes]]]] = {}  # by seq: the parts received so far
-        self._states: Final[dict[int, asyncio.Future[dict[str, bytes]]]] = {}  # by seq: the newest few
+        self._states: Final[dict[int, asyncio.Future[list[dict[str, bytes]]]]] = {}  # by seq: the newest few
 
     async def start(self) -> None:
         """Start the processes."""
@@ -118,7 +117,7 @@ class WorkerPool:
         block = judged.block
         self._under_way[slot] = _UnderWay(judged, rows, len(self.workers))
         self._memory[self._layout.rows(slot, block.count)] = block.rows
-        message = BLOCK + BLOCK_HEAD.pack(slot, block.first_seq, block.count, rows) + block.heap
+        message = BLOCK + BLOCK_HEAD.pack(slot, block.first_seq, block.count, judged.horizon_ns, rows) + block.heap
         for worker in self.workers:
             worker.send(message)
 
@@ -141,9 +140,9 @@ class WorkerPool:
             owed.append(seq)
             worker.send(SAVE)
 
-    async def saved(self, seq: int) -> dict[str, bytes]:
-        """Return the state that `save` requested, by the names of its parts."""
-        return await self._state_of(seq)
+    async def saved(self, seq: int, part: str) -> list[bytes]:
+        """Return what the workers know of *part* in the state that `save` requested, each of its own symbols."""
+        return [parts[part] for parts in await self._state_of(seq) if part in parts]
 
     async def answer(self, number: int) -> None:
         """Process one answer of a worker; WorkerLost if its process is gone or reports a failure."""
@@ -190,8 +189,8 @@ class WorkerPool:
             return copied(self._floats[0:0], rows)
         if len(owners.all()) == 1:
             return copied(self._floats[layout.live(slot, rank, 0, places_in(judged, rows))], rows)
-        known = layout.live(slot, rank, 0, owners.starts(judged, rows)[self.shards.pipeline])
-        return scattered(owners, judged, rows, self._floats[known].tobytes(), layout.widths[rank])
+        place = layout.live(slot, rank, 0, owners.starts(judged, rows)[self.shards.pipeline])
+        return scattered(owners, judged, rows, self._floats[place].tobytes(), layout.widths[rank])
 
     def _saved(self, number: int, parts: dict[str, bytes]) -> None:
         seq = self._owed[number].popleft()
@@ -202,8 +201,7 @@ class WorkerPool:
         del self._received[seq]
         waiting = self._state_of(seq)
         if not waiting.done():
-            names = dict.fromkeys(name for each in received for name in each)
-            waiting.set_result({name: merged([each[name] for each in received if name in each]) for name in names})
+            waiting.set_result(received)
 
     def _results_of(self, key: tuple[int, int]) -> asyncio.Future[_Results]:
         found = self._results.get(key)
@@ -211,7 +209,7 @@ class WorkerPool:
             found = self._results[key] = asyncio.get_running_loop().create_future()
         return found
 
-    def _state_of(self, seq: int) -> asyncio.Future[dict[str, bytes]]:
+    def _state_of(self, seq: int) -> asyncio.Future[list[dict[str, bytes]]]:
         found = self._states.get(seq)
         if found is None:
             found = self._states[seq] = asyncio.get_running_loop().create_future()

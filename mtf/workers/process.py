@@ -63,9 +63,12 @@ class Share:
 
     def block(self, body: bytes) -> bytes:
         """Compute a block and return the answer."""
-        slot, first_seq, count, every_row = BLOCK_HEAD.unpack_from(body)
+        slot, first_seq, count, horizon_ns, every_row = BLOCK_HEAD.unpack_from(body)
         rows = self.memory[self.layout.rows(slot, count)]
         engine = self.engine
+        if horizon_ns != engine.gate.horizon_ns:
+            engine.gate.end_look_back()
+            engine.gate.horizon_ns = horizon_ns
         judged = engine.gate.judge(Block(first_seq, count, rows, body[BLOCK_HEAD.size :]))
         answer = [DONE, DONE_HEAD.pack(slot)]
         for rank in self.ranks:

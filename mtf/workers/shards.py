@@ -1,9 +1,9 @@
 """The shards: who computes which symbol's indicators on which timeframe, the workers or the pipeline itself.
 
 A shard is one symbol on one timeframe; its indicators depend only on its own bars. If there are enough timeframes,
-whole ones are assigned, in turn: then nobody makes bars that another makes as well, and values are handed over as they
-are. If there are more processes than timeframes, shards are assigned in turn, by symbol in order of appearance and then
-by timeframe. All sides know the owner of each without communicating. The pipeline takes its turn after the workers: it
+whole ones are assigned, in turn: then no two workers make the same bars, and values are handed over as they are. If
+there are more processes than timeframes, shards are assigned in turn, by symbol in order of appearance and then by
+timeframe. All sides know the owner of each without communicating. The pipeline takes its turn after the workers: it
 would otherwise wait for them, and what it computes need not be handed over.
 """
 
@@ -31,7 +31,7 @@ class Shards:
         """Return the worker that owns the symbol *number* on the timeframe *rank*, or `pipeline`."""
         return self.owners[rank].of(number)
 
-    def is_own(self, rank: int, number: int) -> bool:
+    def is_pipelines(self, rank: int, number: int) -> bool:
         """Return whether the pipeline owns the symbol *number* on the timeframe *rank*."""
         return self.owner(rank, number) == self.pipeline
 

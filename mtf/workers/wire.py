@@ -40,7 +40,8 @@ DONE: Final = b"d"  # DONE_HEAD, then the completed values of each of the worker
 SAVED: Final = b"p"  # parts
 FAILED: Final = b"f"  # what went wrong, as text
 
-BLOCK_HEAD: Final = Struct("<qqq?")  # slot, first seq, count, whether to compute live values of all rows
+# Slot, first seq, count, the gate's horizon, whether to compute live values of all rows.
+BLOCK_HEAD: Final = Struct("<qqqq?")
 DONE_HEAD: Final = Struct("<q")  # slot
 
 _PART: Final = Struct("<QQ")  # length of the name, length of the part
@@ -49,7 +50,8 @@ _PART: Final = Struct("<QQ")  # length of the name, length of the part
 class MemoryLayout:
     """The layout of the shared memory: slots, each with the rows of a block and the live values of each rank.
 
-    All workers read the same rows; each writes the values of its own shards into their places.
+    All workers read the same rows. The values of a timeframe that one worker owns are where their places are. If
+    several processes share it, each worker's follow those of the workers before it, without gaps.
     """
 
     def __init__(self, block_events: int, widths: Sequence[int]) -> None:

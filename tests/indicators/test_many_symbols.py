@@ -27,8 +27,8 @@ from mtf.indicators import (
     create_set,
     register,
 )
-from mtf.indicators.calculator import merged
 from mtf.kernel import Kernel
+from mtf.storage.checkpointer import merged
 from mtf.testing.bar_text import walk_of_bars
 from tests.builders import Clock, at, blocks
 from tests.indicators.bars import bits, own_specs

@@ -548,3 +548,19 @@ def test_failed_log_waits_for_its_sync_before_the_file_is_closed() -> None:
     disk.gate.set()
     closing.join()
     assert disk.operations[-3:] == ["sync", "close", "close"]
+
+
+def test_log_that_cannot_begin_a_sync_after_all_is_synced_in_the_thread(run: Run) -> None:
+    class Broken(Disk):
+        def begin_sync(self, file: int) -> DiskSync | None:
+            raise RuntimeError("not today")
+
+    async def main() -> None:
+        disk = Broken()
+        writer = Writer(open_log(disk), "group")
+        for block in MADE[:3]:
+            assert writer.try_append(block)
+            await writer.durable(block.last_seq)
+        await writer.close()
+
+    run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -67,9 +68,48 @@ def test_file_that_is_not_open_is_left_to_an_ordinary_sync(file: int) -> None:
 
 
 def test_other_systems_have_none(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    library_sync._library.cache_clear()
+    library_sync.load_library.cache_clear()
     try:
         monkeypatch.setattr(sys, "platform", "darwin")
         assert begin_library_sync(file) is None
     finally:
-        library_sync._library.cache_clear()
+        library_sync.load_library.cache_clear()
+
+
+def test_python_without_ctypes_has_none(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    library_sync.load_library.cache_clear()
+    try:
+        monkeypatch.setitem(sys.modules, "ctypes", None)
+        assert begin_library_sync(file) is None
+    finally:
+        library_sync.load_library.cache_clear()
+
+
+FORKED = """
+import os, sys
+from mtf.log.library_sync import begin_library_sync
+
+file = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+os.write(file, b"x")
+first = begin_library_sync(file)
+first.wait()
+again = begin_library_sync(file)
+if not os.fork():
+    assert begin_library_sync(file) is None
+    assert again.ended()
+    try:
+        again.wait()
+    except OSError as error:
+        os._exit(0 if "parent" in str(error) else 1)
+    os._exit(2)
+again.wait()
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_forked_child_has_none(tmp_path: Path) -> None:
+    """The C library counts on a thread that the child does not have: a sync would never end there."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path / "file")], timeout=60, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()

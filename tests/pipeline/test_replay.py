@@ -87,25 +87,36 @@ async def test_pushes_after_a_part_of_a_log_go_on_from_its_end(tmp_path: Path, s
         assert (p.seq, p.digest, all_bits(p)) == expected
 
 
-async def test_pushes_after_a_replay_up_to_a_time_go_on_from_each_symbols_state_then(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 1, 3])
+async def test_pushes_after_a_replay_up_to_a_time_go_on_from_each_symbols_state_then(
+    tmp_path: Path, workers: int
+) -> None:
     """What was stamped later is as if it had not come: the bars are those of the events before and the pushed ones."""
     stream = events("A:10:00:10@1 B:10:00:20@5 A:10:01:30@2 B:10:02:10@6 A:10:03@3 C:10:04@7")
     later = events("A:10:02:30@4 B:10:02:20@8 C:10:05@9 A:10:06@5 B:10:06@6 C:10:07@7")
-    settings: dict[str, Any] = {"calendar": "crypto", "timeframes": ["1m"]}
+    settings: dict[str, Any] = {"calendar": "crypto", "timeframes": ["1m"], "indicators": ["sma:2"]}
+
+    def said(p: Any) -> dict[str, list[Any]]:
+        states = {name: p.snapshot(name)["1m"] for name in "ABC"}
+        return {
+            name: [[(bar.start_ns, bar.close) for bar in state.bars], list(state.history("sma_2"))[1:], f"{state.live}"]
+            for name, state in states.items()
+        }
+
     async with pipeline(tmp_path, **settings) as p:
         await feed(p, stream)
     async with pipeline(**settings) as p:
         await feed(p, [event for event in stream if event.ts_ns <= at("10:02:15")])
         await feed(p, later)
         await p.drain()
-        expected = {name: [(bar.start_ns, bar.close) for bar in p.snapshot(name)["1m"].bars] for name in "ABC"}
-    async with pipeline(**settings) as p:
+        expected = said(p)
+    async with pipeline(**settings, workers=workers) as p:
         await p.replay(tmp_path, until_ns=at("10:02:15"))
         with pytest.raises(UnknownSymbol):
             p.snapshot("C")
         await feed(p, later)
         await p.drain()
-        found = {name: [(bar.start_ns, bar.close) for bar in p.snapshot(name)["1m"].bars] for name in "ABC"}
+        found = said(p)
         assert p.summary().rejected == {}
     assert found == expected
 

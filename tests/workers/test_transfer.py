@@ -93,3 +93,20 @@ def test_copy_has_all_places() -> None:
     assert places_in(judged, True) == 10
     assert places_in(judged, False) == len({tick.symbol for tick in drawn(1, 3, 10)})
     assert list(copied(memoryview(bytes(8 * 10)).cast("d"), True).live) == [0.0] * 10
+
+
+def test_values_that_are_missing_are_not_taken_for_zeros() -> None:
+    kernel = Kernel(Config.make(calendar="crypto", timeframes="1m", indicators="ema:3"))
+    owners = Owners(0, 1, 2)
+    judged = kernel.gate.judge(blocks(drawn(3, 9, 500))[0])
+    columns = kernel.aggregators[0].aggregate(judged)
+    numbers = kernel.calculators[0].compute(judged, columns)
+    live = live_of(owners, 0, judged, numbers, 1)
+    completed = completed_of(owners, 0, columns.closings, numbers, 1)
+    assert completed
+    with pytest.raises(AssertionError, match="a value for each place"):
+        scattered(owners, judged, True, live[8:], 1)
+    with pytest.raises(IndexError):
+        fill_completed(owners, columns.closings, numbers, 1, {0: completed[8:]})
+    with pytest.raises(AssertionError, match="each closing has its values"):
+        fill_completed(owners, columns.closings, numbers, 1, {0: completed + bytes(8)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import signal
@@ -164,6 +165,43 @@ async def test_a_killed_worker_stops_the_run_with_the_reason() -> None:
         await pipeline.run(market(3_000), order="log")
     with pytest.raises(WorkerLost, match="signal 9"):
         await pipeline.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize(("timeframes", "workers"), [(("1m",), 1), (("1m", "5m"), 1), (("1m", "5m"), 4)])
+async def test_a_symbol_that_comes_while_a_checkpoint_waits_for_a_worker(
+    tmp_path: Path, timeframes: tuple[str, ...], workers: int
+) -> None:
+    """It is not in the state of anything, though the gate knows it before the workers have answered."""
+    settings: dict[str, Any] = {"timeframes": timeframes, "indicators": ["ema:2"], "clock": "ticks"}
+    settings["data"] = tmp_path / "run"
+    start_ns = 1_709_719_200_000_000_000
+    ticks = [mtf.Tick(name, start_ns + 1_000_000_000 * k, 1.0 + k, 1.5 + k) for k, name in enumerate("ABAC")]
+    async with mtf.Pipeline(**settings, workers=workers) as pipeline:
+        await pipeline.push(ticks[0])
+        await pipeline.push(ticks[1])
+        await pipeline.drain()
+        for pid in pipeline.worker_pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            await pipeline.push(ticks[2])
+            taking = asyncio.create_task(pipeline.checkpoint())
+            for _ in range(10):
+                await asyncio.sleep(0)
+            await pipeline.push(ticks[3])
+            await asyncio.sleep(0.02)
+        finally:
+            for pid in pipeline.worker_pids:
+                os.kill(pid, signal.SIGCONT)
+        assert await taking == 3
+        await pipeline.drain()
+        expected = [f"{each.partial} {each.live}" for name in "ABC" for each in pipeline.snapshot(name)]
+        digest = pipeline.digest
+    (tmp_path / "run" / "checkpoints" / "checkpoint-0000000000000000004.mtf").unlink()
+    async with mtf.Pipeline(**settings) as pipeline:
+        await pipeline.drain()
+        assert pipeline.skipped_checkpoints == []
+        assert pipeline.digest == digest
+        assert [f"{each.partial} {each.live}" for name in "ABC" for each in pipeline.snapshot(name)] == expected
 
 
 async def test_workers_are_gone_after_the_pipeline() -> None:
