@@ -24,7 +24,7 @@ settings.register_profile(
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=100 if mtf.build.COMPILED else 50,  # pure Python takes several times as long, for the same laws
+    max_examples=100 if mtf.build.COMPILED else 30,  # pure Python takes several times as long, for the same laws
 )
 settings.load_profile(os.environ.get("MTF_HYPOTHESIS", "ci" if os.environ.get("CI") else "dev"))
 

@@ -27,7 +27,6 @@ from tests.builders import (
     inputs,
     ticks,
 )
-from tests.conftest import BUILD
 from tests.model.grids import FxGrid
 from tests.model.model import Model, replay
 from tests.streams import mixed_streams, streams
@@ -105,7 +104,7 @@ def test_blocks_hold_the_events_in_order() -> None:
 
 
 MANY = settings(
-    max_examples=1500 if BUILD == "compiled" else 600,  # the rarest case is in one stream of a hundred
+    max_examples=1500,  # the rarest case is in one stream of a hundred
     derandomize=True,
     database=None,
     deadline=None,
