@@ -54,10 +54,9 @@ class WorkerListener(Supervised):
 class RemoteIndicatorActor(IndicatorActor):
     """Waits for the workers' values of one timeframe, and adds those that the pipeline owns."""
 
-    def __init__(self, name: str, pool: WorkerPool, rank: int) -> None:
+    def __init__(self, name: str, pool: WorkerPool) -> None:
         super().__init__(name)
         self.pool: Final = pool
-        self._has_share: Final = rank in pool.shards.ranks_of(pool.shards.pipeline)
 
     def _can_handle_now(self) -> bool:
         return False
@@ -65,8 +64,7 @@ class RemoteIndicatorActor(IndicatorActor):
     async def answer(self, message: TimeframeResult) -> TimeframeResult:
         judged, columns = message.judged, message.columns
         numbers = await self.pool.numbers(judged.block.first_seq, columns.rank, columns.closings)
-        if self._has_share:
-            assert self.calculator is not None, "the wiring has set it"
+        if self.calculator is not None:  # the pipeline has a share
             self.calculator.complete(judged, columns, numbers)
         message.numbers = numbers
         return message

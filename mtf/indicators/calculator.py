@@ -78,7 +78,7 @@ class Calculator(Core):
         self._fill(judged, columns, numbers, None if numbers.rows or not self._live else places_of(judged))
 
     def _fill(self, judged: JudgedBlock, columns: Columns, numbers: Numbers, chosen: Places | None) -> None:
-        """Compute what `compute` returns; live values for rows with a place in *chosen*, if it is None for all rows."""
+        """Compute what `compute` returns; live values for the rows with a place in *chosen* (None: all)."""
         if self.image is not None:
             self.image.before(judged.touched)
         block = judged.block

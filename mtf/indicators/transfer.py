@@ -27,12 +27,13 @@ class Owners:
     The first symbol belongs to the owner *first*, and each next one to the owner *step* further.
     """
 
-    __slots__ = ("count", "first", "step")
+    __slots__ = ("count", "first", "is_one", "step")
 
     def __init__(self, first: i64, step: i64, count: i64) -> None:
         self.first: Final[i64] = first
         self.step: Final[i64] = step
         self.count: Final[i64] = count
+        self.is_one: Final = step % count == 0  # one of them owns all symbols
 
     def of(self, number: i64) -> i64:
         """Return the owner of a symbol by its number."""
@@ -74,21 +75,18 @@ def live_of(owners: Owners, owner: i64, judged: JudgedBlock, numbers: Numbers, w
     for place in range(places_in(judged, rows)):
         number = symbol_of(judged, rows, place)
         if number >= 0 and owners.of(number) == owner:
-            at = place * width
-            for _ in range(width):
-                write_f64_le(out, live[at])
-                at += 1
+            _write(out, live, place * width, width)
     return out.getvalue()
 
 
-def scattered(owners: Owners, judged: JudgedBlock, rows: bool, data: bytes, width: i64) -> Numbers:
+def scattered(owners: Owners, judged: JudgedBlock, rows: bool, starts: list[int], data: bytes, width: i64) -> Numbers:
     """Return `Numbers` with live values from *data*: what `live_of` returned for all owners but the last, in order.
 
-    The places of the last owner stay zero, and there are no completed values.
+    *starts* are those of the block. The places of the last owner stay zero, and there are no completed values.
     """
     places = places_in(judged, rows)
     live = vec[float]([0.0] * (places * width))
-    ats = vec[i64]([start * FLOAT_BYTES * width for start in owners.starts(judged, rows)])
+    ats = vec[i64]([start * FLOAT_BYTES * width for start in starts])
     last = owners.count - 1
     assert len(data) == ats[last], "there is a value for each place"
     for place in range(places):
@@ -98,13 +96,8 @@ def scattered(owners: Owners, judged: JudgedBlock, rows: bool, data: bytes, widt
         owner = owners.of(number)
         if owner == last:
             continue
-        at = ats[owner]
-        to = place * width
-        for _ in range(width):
-            live[to] = read_f64_le(data, at)
-            to += 1
-            at += FLOAT_BYTES
-        ats[owner] = at
+        _read(data, ats[owner], live, place * width, width)
+        ats[owner] += width * FLOAT_BYTES
     return Numbers(live, rows, vec[float]([]))
 
 
@@ -119,10 +112,7 @@ def completed_of(owners: Owners, owner: i64, closings: Closings, numbers: Number
     completed = numbers.completed
     for k in range(closings.count):
         if owners.of(closings.number(k)) == owner:
-            at = k * width
-            for _ in range(width):
-                write_f64_le(out, completed[at])
-                at += 1
+            _write(out, completed, k * width, width)
     return out.getvalue()
 
 
@@ -139,14 +129,22 @@ def fill_completed(owners: Owners, closings: Closings, numbers: Numbers, width: 
         part = found[int(owner)]
         if part is None:
             continue
-        at = ats[owner]
-        to = k * width
-        for _ in range(width):
-            completed[to] = read_f64_le(part, at)
-            to += 1
-            at += FLOAT_BYTES
-        ats[owner] = at
+        _read(part, ats[owner], completed, k * width, width)
+        ats[owner] += width * FLOAT_BYTES
     for owner in range(owners.count):
         part = found[int(owner)]
         assert part is None or len(part) == ats[owner], "each closing has its values"
     numbers.completed = completed
+
+
+def _write(out: BytesWriter, values: vec[float], at: i64, count: i64) -> None:
+    """Append *count* of *values* to *out*, from the one *at* on."""
+    for k in range(at, at + count):
+        write_f64_le(out, values[k])
+
+
+def _read(data: bytes, at: i64, into: vec[float], to: i64, count: i64) -> None:
+    """Set *count* numbers of *into*, from the one at *to* on, to those in *data* from the byte *at* on."""
+    for k in range(to, to + count):
+        into[k] = read_f64_le(data, at)
+        at += FLOAT_BYTES

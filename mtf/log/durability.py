@@ -63,7 +63,7 @@ class Writer:
         # Starts the next sync, or looks whether the one that was begun has ended; None if neither is due.
         self._timer: asyncio.TimerHandle | None = None
         self._sync: asyncio.Future[int] | None = None  # the sync that the thread is running or about to run
-        self._begun_ns = 0  # when the sync began that goes on without the thread
+        self._begun_ns = 0  # when the sync in the background began
         self._dirty_since: float | None = None  # loop time of the oldest write not followed by the start of a sync
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []  # heap by seq
         self._ticket: Final = count()  # orders waiters of one seq

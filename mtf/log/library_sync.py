@@ -47,11 +47,12 @@ class LibrarySync:
         if _is_child():
             self._address = 0
             raise OSError(errno.ECANCELED, "the sync is that of the parent process")
-        # At least once: it waits for the lock under which the library does the last of its work with the block. A
-        # signal can end it early.
-        library.aio_suspend(library.list_of_one(address), 1, None)
-        while (error := library.aio_error(address)) == errno.EINPROGRESS:
+        error = errno.EINPROGRESS
+        while error == errno.EINPROGRESS:
+            # At least once: it waits for the lock under which the library does the last of its work with the block. A
+            # signal can end it early.
             library.aio_suspend(library.list_of_one(address), 1, None)
+            error = library.aio_error(address)
         self._address = 0
         library.aio_return(address)
         library.free(address)

@@ -66,7 +66,7 @@ class Wiring:
                 continue
             values = IndicatorActor(name)
             if pool is not None and rank in pool.remote_ranks:
-                values = RemoteIndicatorActor(name, pool, rank)
+                values = RemoteIndicatorActor(name, pool)
             values.rows_asked = rows_asked
             bars.outlets.append(values)
             values.outlets.append(self.synchronizer)
@@ -97,12 +97,12 @@ class Wiring:
             parts = [part for rank in pool.remote_ranks for part in (self._bars[rank].part, self._values[rank].part)]
             pool.load({part: image_of(cores[part]) for part in (GATE, *parts)})
         for rank, values in enumerate(self._values):
-            values.calculator = calculator = engine.calculators[rank]
-            if pool is None or rank not in pool.remote_ranks:
-                values.saved = calculator
-                continue
-            calculator.share(partial(pool.shards.is_pipelines, rank))
-            values.saved = calculator if rank in pool.shards.ranks_of(pool.shards.pipeline) else None
+            calculator = engine.calculators[rank]
+            if pool is not None and rank in pool.remote_ranks:
+                if rank not in pool.shards.ranks_of(pool.shards.pipeline):
+                    continue
+                calculator.share(partial(pool.shards.is_pipelines, rank))
+            values.calculator = values.saved = calculator
 
     async def start(self) -> None:
         """Start the worker processes, before the actors are run."""

@@ -187,10 +187,11 @@ class WorkerPool:
         owners = self.shards.owners[rank]
         if not self._live:
             return copied(self._floats[0:0], rows)
-        if len(owners.all()) == 1:
+        if owners.is_one:
             return copied(self._floats[layout.live(slot, rank, 0, places_in(judged, rows))], rows)
-        place = layout.live(slot, rank, 0, owners.starts(judged, rows)[self.shards.pipeline])
-        return scattered(owners, judged, rows, self._floats[place].tobytes(), layout.widths[rank])
+        starts = owners.starts(judged, rows)
+        data = self._floats[layout.live(slot, rank, 0, starts[self.shards.pipeline])].tobytes()
+        return scattered(owners, judged, rows, starts, data, layout.widths[rank])
 
     def _saved(self, number: int, parts: dict[str, bytes]) -> None:
         seq = self._owed[number].popleft()

@@ -85,7 +85,7 @@ class Share:
     def _hand_over(self, slot: int, rank: int, judged: JudgedBlock, numbers: Numbers) -> None:
         """Write the live values that this worker owns into the shared memory."""
         owners, layout, width = self.owners[rank], self.layout, self.layout.widths[rank]
-        if len(owners.all()) == 1:
+        if owners.is_one:
             live = memoryview(numbers.live)
             self.floats[layout.live(slot, rank, 0, len(live) // width)] = live
             return

@@ -12,49 +12,12 @@ import uvloop
 
 from mtf.errors import ConfigError, LogWriteFailed
 from mtf.log import FileLog, Writer
-from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of
+from tests.log.builders import DIRECTORY, blocks, events_of
 from tests.log.disk import Disk, DiskSync
+from tests.log.gated_disk import GatedDisk, open_log
 from tests.log.memory_log import MemoryLog
 
 MADE = blocks(2, 1, 1, 2, 1, 1, 1)
-
-
-class GatedDisk(Disk):
-    """Each sync of a file waits until it is let through."""
-
-    def __init__(self, *, begins_syncs: bool = False) -> None:
-        super().__init__(begins_syncs=begins_syncs)
-        self.gate = threading.Event()
-        self.gate.set()
-        self.begun = threading.Semaphore(0)
-        self.threads: set[str] = set()
-
-    def sync(self, file: int) -> None:
-        self.threads.add(threading.current_thread().name)
-        self.begun.release()
-        assert self.gate.wait(60)
-        super().sync(file)
-
-    def begin_sync(self, file: int) -> GatedSync | None:
-        if not self.begins_syncs:
-            return None
-        self.begun.release()
-        return GatedSync(self, file)
-
-
-class GatedSync(DiskSync):
-    """A sync that was begun, and ends once it is let through."""
-
-    def __init__(self, disk: GatedDisk, file: int) -> None:
-        super().__init__(disk, file)
-        self._gate = disk.gate
-
-    def ended(self) -> bool:
-        return self._gate.is_set() and super().ended()
-
-    def wait(self) -> None:
-        assert self._gate.wait(60)
-        super().wait()
 
 
 either_way = pytest.mark.parametrize("begins", [False, True], ids=["in the thread", "begun"])
@@ -70,10 +33,6 @@ def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]],
             runner.run(asyncio.wait_for(main, 60))
 
     return run_it
-
-
-def open_log(disk: Disk, segment_bytes: int = 1 << 20) -> FileLog:
-    return FileLog.open(DIRECTORY, config=CONFIG, fs=disk, segment_bytes=segment_bytes, run_id=RUN_ID)
 
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -483,71 +442,6 @@ def test_segment_waits_for_the_sync_that_was_begun(run: Run) -> None:
         assert events_of(FileLog.open(DIRECTORY, config=None, fs=disk).read()) == MADE[: written + 1]
 
     run(main())
-
-
-def test_error_of_a_sync_that_was_begun_is_not_lost_to_another() -> None:
-    """The operating system reports it once: the sync that follows would succeed, and promise what is not there."""
-    disk = Disk(begins_syncs=True)
-    log = open_log(disk)
-    log.append(MADE[0])
-    assert log.begin_sync()
-    log.append(MADE[1])
-    disk.fail_at = len(disk.operations) + 1
-    with pytest.raises(LogWriteFailed, match=r"a sync failed.*safe up to seq 0, written up to 3"):
-        log.sync()
-    assert not log.begin_sync()
-    with pytest.raises(LogWriteFailed):
-        log.end_sync()
-    log.close()
-
-
-def test_sync_that_was_begun_makes_durable_what_came_before_it() -> None:
-    disk = Disk(begins_syncs=True)
-    log = open_log(disk)
-    log.append(MADE[0])
-    assert log.begin_sync()
-    log.append(MADE[1])
-    assert log.durable_seq == 0
-    assert log.end_sync()
-    assert log.durable_seq == 2
-    assert log.end_sync()  # there is none
-    assert log.sync() == 3
-    log.close()
-
-
-def test_sync_is_not_begun_while_a_thread_syncs() -> None:
-    disk = GatedDisk(begins_syncs=True)
-    log = open_log(disk)
-    log.append(MADE[0])
-    disk.begun = threading.Semaphore(0)
-    disk.gate.clear()
-    syncing = threading.Thread(target=log.sync)
-    syncing.start()
-    assert disk.begun.acquire(timeout=60)
-    assert not log.begin_sync()
-    assert not log.end_sync()
-    disk.gate.set()
-    syncing.join()
-    assert log.end_sync()
-    log.close()
-
-
-def test_failed_log_waits_for_its_sync_before_the_file_is_closed() -> None:
-    disk = GatedDisk(begins_syncs=True)
-    log = open_log(disk)
-    log.append(MADE[0])
-    disk.gate.clear()
-    assert log.begin_sync()
-    disk.fail_at, disk.fault = len(disk.operations) + 1, "short"
-    with pytest.raises(LogWriteFailed):
-        log.append(MADE[1])
-    closing = threading.Thread(target=log.close)
-    closing.start()
-    closing.join(0.05)
-    assert closing.is_alive()
-    disk.gate.set()
-    closing.join()
-    assert disk.operations[-3:] == ["sync", "close", "close"]
 
 
 def test_log_that_cannot_begin_a_sync_after_all_is_synced_in_the_thread(run: Run) -> None:

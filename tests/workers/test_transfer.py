@@ -51,7 +51,7 @@ def test_values_of_all_owners_together_are_those_of_one(symbols: int, workers: i
             closings = columns[rank].closings
             found = [kernel.calculators[rank].compute(judged, columns[rank], rows) for kernel in parts]
             data = b"".join(live_of(owned, k, judged, found[k], width) for k in range(workers))
-            numbers = scattered(owned, judged, expected.rows, data, width)
+            numbers = scattered(owned, judged, expected.rows, owned.starts(judged, expected.rows), data, width)
             completed = {k: completed_of(owned, k, closings, found[k], width) for k in range(workers)}
             fill_completed(owned, closings, numbers, width, completed)
             before = [*numbers.live, *numbers.completed]
@@ -72,7 +72,9 @@ def test_pipeline_completes_what_the_workers_left() -> None:
         judged = whole.gate.judge(block)
         columns = whole.aggregators[0].aggregate(judged)
         expected = whole.calculators[0].compute(judged, columns)
-        numbers = scattered(owners, judged, True, live_of(owners, 0, judged, expected, 1), 1)
+        numbers = scattered(
+            owners, judged, True, owners.starts(judged, True), live_of(owners, 0, judged, expected, 1), 1
+        )
         fill_completed(
             owners, columns.closings, numbers, 1, {0: completed_of(owners, 0, columns.closings, expected, 1)}
         )
@@ -85,6 +87,7 @@ def test_owners_of_a_timeframe(first: int, step: int, count: int, owned: list[in
     """With six timeframes, two or three owners have whole ones; of four, two share each."""
     owners = Owners(first, step, count)
     assert owners.all() == owned
+    assert owners.is_one == (len(owned) == 1)
     assert {owners.of(number) for number in range(1_000)} == set(owned)
 
 
@@ -105,7 +108,7 @@ def test_values_that_are_missing_are_not_taken_for_zeros() -> None:
     completed = completed_of(owners, 0, columns.closings, numbers, 1)
     assert completed
     with pytest.raises(AssertionError, match="a value for each place"):
-        scattered(owners, judged, True, live[8:], 1)
+        scattered(owners, judged, True, owners.starts(judged, True), live[8:], 1)
     with pytest.raises(IndexError):
         fill_completed(owners, columns.closings, numbers, 1, {0: completed[8:]})
     with pytest.raises(AssertionError, match="each closing has its values"):
