@@ -7,6 +7,7 @@ owner has come to the end of its log and has sent all of its bars.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from contextlib import closing
@@ -148,4 +149,5 @@ def _end_orphan(note: Path) -> None:
     except (OSError, ValueError):
         return
     if PROGRAM.encode() in command and str(note.parent).encode() in command:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(pid, signal.SIGKILL)

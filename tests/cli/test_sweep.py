@@ -16,7 +16,8 @@ import pytest
 
 from tests.cli.builders import command, json_of, mtf, process
 from tests.cli.terminal import terminal
-from tests.sweep.builders import MODULE, STRATEGIES, eventually, gone, waiting, write_log, write_tokens
+from tests.processes import gone
+from tests.sweep.builders import MODULE, STRATEGIES, eventually, waiting, write_log, write_tokens
 
 pytest.importorskip("arro3.io", reason="results are written as Parquet")
 

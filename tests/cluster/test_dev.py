@@ -19,6 +19,7 @@ from mtf.build import COMPILED
 from mtf.cluster.partitioning import Partitioning
 from tests.cluster.clusters import expected_of, write_ticks
 from tests.cluster.servers import needs_server
+from tests.processes import children_of, gone
 
 pytestmark = pytest.mark.cluster
 
@@ -43,21 +44,6 @@ def result_of(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     out, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, err.decode()
     found: dict[str, Any] = orjson.loads(out.strip().split(b"\n")[-1])
-    return found
-
-
-def children_of(pid: int) -> list[tuple[int, str]]:
-    """Return pid and command line of each process that *pid* has started, and that runs."""
-    found: list[tuple[int, str]] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-                command = (entry / "cmdline").read_text().replace("\0", " ")
-            except OSError:
-                continue
-            if int(parent) == pid and state != "Z":
-                found.append((int(entry.name), command))
     return found
 
 
@@ -104,7 +90,8 @@ async def test_whatever_is_killed_the_result_is_the_same(tmp_path: Path, partiti
             if "nats-server" in line or "mtf cluster worker" in line
         ]
         if len(living) == 3 and kills < 5:
-            os.kill(draw.choice(living)[0], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # one that has ended meanwhile
+                os.kill(draw.choice(living)[0], signal.SIGKILL)
             kills += 1
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(draw.uniform(0.1, 0.6))
@@ -129,9 +116,8 @@ def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
         children = children_of(process.pid)
     process.kill()
     process.communicate()
-    while any(Path(f"/proc/{pid}/cmdline").exists() for pid, _ in children) and time.monotonic() < until:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(-1, os.WNOHANG)
-    assert time.monotonic() < until
+    while not all(gone(pid) for pid, _ in children) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert all(gone(pid) for pid, _ in children)
     found = result_of(dev(path, "--data", str(tmp_path / "data")))
     assert found["digests"] == result_of(dev(path))["digests"]

@@ -18,8 +18,6 @@ __all__ = [
     "check_hundred_jobs",
     "check_serial",
     "eventually",
-    "gone",
-    "parent_of",
     "serial",
     "waiting",
     "write_log",
@@ -183,25 +181,3 @@ async def eventually(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - no event comes from another process
             await asyncio.sleep(0.01)
-
-
-def gone(pid: int) -> bool:
-    """Whether no process has this number, or it has ended."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return _state_of(pid)[0] == "Z"
-
-
-def parent_of(pid: int) -> int:
-    """Return the process that started this one."""
-    return int(_state_of(pid)[1])
-
-
-def _state_of(pid: int) -> list[str]:
-    """Return what Linux says of a process, from its state on; as of one that has ended if there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ["Z", "0"] if Path("/proc/self/stat").exists() else ["?", "0"]

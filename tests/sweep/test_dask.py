@@ -19,13 +19,12 @@ import pytest
 from mtf.errors import ConfigError, MtfError
 from mtf.sweep import sweep
 from tests.cli.builders import command
+from tests.processes import gone, parent_of
 from tests.sweep.builders import (
     MODULE,
     check_hundred_jobs,
     check_serial,
     eventually,
-    gone,
-    parent_of,
     waiting,
     write_tokens,
 )

@@ -21,12 +21,12 @@ from mtf.sweep.on_processes import OnProcesses
 from mtf.sweep.plan import plan_of
 from mtf.sweep.sweeper import Sweep
 from tests.cli.builders import command
+from tests.processes import gone
 from tests.sweep.builders import (
     MODULE,
     check_hundred_jobs,
     check_serial,
     eventually,
-    gone,
     serial,
     waiting,
     write_log,
