@@ -147,6 +147,9 @@ COMPILED = [
     "mtf/actors/policies.py",
     "mtf/actors/delivery.py",
     "mtf/actors/turns.py",
+    "mtf/actors/showing.py",
+    "mtf/actors/consumers.py",
+    "mtf/actors/threaded.py",
     "mtf/actors/waiters.py",
 ]
 

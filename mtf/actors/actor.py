@@ -15,7 +15,7 @@ from mypy_extensions import mypyc_attr
 from mtf.actors.mailbox import Mailbox
 from mtf.image import Core, Image
 
-__all__ = ["MAILBOX_LIMIT", "Actor", "Marker", "MarkerKind", "Supervised"]
+__all__ = ["MAILBOX_LIMIT", "Actor", "Marker", "MarkerKind", "Supervised", "ended"]
 
 MAILBOX_LIMIT: Final = 8  # messages; each is a block or a part of a frame
 
@@ -141,11 +141,17 @@ class Actor(Supervised):
 
     async def answer(self, message: Any) -> Any:
         """Handle *message* in this actor's own task."""
-        return self.handle(message)
+        try:
+            return self.handle(message)
+        except StopIteration as error:
+            raise ended(error) from error
 
     async def answer_marker(self, marker: Marker) -> Any:
         """Handle *marker* in this actor's own task."""
-        return self.on_marker(marker)
+        try:
+            return self.on_marker(marker)
+        except StopIteration as error:
+            raise ended(error) from error
 
     def _can_handle_now(self) -> bool:
         if self._busy or self._failed or len(self.mailbox):
@@ -168,3 +174,8 @@ class Actor(Supervised):
             self._fail(error)
         finally:
             self._busy = False
+
+
+def ended(error: StopIteration) -> RuntimeError:
+    """Return what to raise in a coroutine in place of *error*, which in a compiled one would pass for its result."""
+    return RuntimeError(f"a consumer or an indicator raised {error!r}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator
+from operator import index
 from typing import Any, Final
 
-from mtf.actors.actor import Actor, Marker, MarkerKind
+from mtf.actors.actor import Actor, Marker, MarkerKind, ended
 from mtf.actors.consumer import PART, Consumer, OwnConsumer
 from mtf.actors.contract import Callbacks
 from mtf.actors.policies import ConsumerMailbox, FailMailbox, LatestMailbox
@@ -104,7 +105,14 @@ class ConsumerActor(Actor):
     def committed_seq(self) -> int | None:
         """Return the last event that its consumer has committed to storage of its own; None: it has none."""
         with self._open():
-            return self.consumer.committed_seq()
+            consumer: Any = self.consumer  # who may return anything
+            seq = consumer.committed_seq()
+            try:
+                return None if seq is None else index(seq)
+            except TypeError:
+                raise TypeError(
+                    f"{self.consumer_name}.committed_seq() returned {seq!r}: return the seq of an event, or None"
+                ) from None
 
     def roll_back(self, seq: int) -> None:
         """Have its consumer undo what came of the events after *seq*, which the log has lost."""
@@ -217,7 +225,7 @@ class ConsumerActor(Actor):
 
     async def answer(self, message: Any) -> None:
         if not self.callbacks.is_async:
-            self.handle(message)
+            await super().answer(message)
             return
         if not self._started:
             self._note_first(message)
@@ -263,7 +271,7 @@ class ConsumerActor(Actor):
 
     async def answer_marker(self, marker: Marker) -> None:
         if not self.callbacks.is_async:
-            self.on_marker(marker)
+            await super().answer_marker(marker)
             return
         if self._halt_seq != NEVER_SEQ:
             return
@@ -313,7 +321,10 @@ class ConsumerActor(Actor):
         token = None if self.is_own else self._showing.begin_async(cursor)
         try:
             begun_ns = self._now_ns()
-            result = callback(*arguments)
+            try:
+                result = callback(*arguments)
+            except StopIteration as error:
+                raise ended(error) from error
             self._note_step(self._now_ns() - begun_ns)
             if result is not None and inspect.isawaitable(result):
                 result = await (result if self.is_own else Stepped(result, self._now_ns, self._note_step))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from mtf.actors.actor import Actor, Marker, MarkerKind
 from mtf.archive import Archive
@@ -23,9 +23,24 @@ from mtf.indicators.calculator import Calculator
 from mtf.indicators.values import Numbers
 from mtf.saved_parts import BARS, INDICATORS, saved
 
-__all__ = ["AggregatorActor", "IndicatorActor", "Synchronizer", "TimeframeResult"]
+__all__ = ["AggregatorActor", "Demand", "IndicatorActor", "Synchronizer", "TimeframeResult"]
 
 
+class Demand:
+    """Which live values are computed: those of each row, or only those of a symbol's newest row in a block."""
+
+    __slots__ = ("_always", "rows")
+
+    def __init__(self, always: bool = True) -> None:
+        self._always = always
+        self.rows = always
+
+    def set_rows(self, looked_at: bool) -> None:
+        """Note whether single rows are looked at by anyone who is shown frames."""
+        self.rows = looked_at or self._always
+
+
+@mypyc_attr(native_class=True, acyclic=True)
 class TimeframeResult:
     """One timeframe's share of a block: its bars, and once they are known its indicator values."""
 
@@ -35,6 +50,29 @@ class TimeframeResult:
         self.judged = judged
         self.columns = columns
         self.numbers: Numbers | None = None  # set by the indicator actor, which owns the part then
+
+
+@mypyc_attr(native_class=True, acyclic=True)
+class _Parts:
+    """The results of all timeframes for one block, by rank, as they come in; the first stands for those to come.
+
+    Either all have numbers, or none has.
+    """
+
+    __slots__ = ("columns", "missing", "numbers")
+
+    def __init__(self, first: TimeframeResult, ranks: i64) -> None:
+        self.missing = ranks
+        self.columns = [first.columns] * ranks
+        numbers = first.numbers
+        self.numbers: list[Numbers] = [] if numbers is None else [numbers] * ranks
+
+    def put(self, part: TimeframeResult) -> None:
+        rank: i64 = part.columns.rank
+        self.columns[rank] = part.columns
+        if part.numbers is not None:
+            self.numbers[rank] = part.numbers
+        self.missing -= 1
 
 
 class AggregatorActor(Actor):
@@ -60,11 +98,11 @@ class IndicatorActor(Actor):
         super().__init__(f"indicators {name}")
         self.calculator: Calculator | None = None
         self.part = f"{INDICATORS}{name}"  # names the calculator's state in a checkpoint
-        self.rows_asked: Callable[[], bool] = _always  # whether someone is shown single rows
+        self.demand = Demand()
 
     def handle(self, message: TimeframeResult) -> TimeframeResult:
         if self.calculator is not None:
-            message.numbers = self.calculator.compute(message.judged, message.columns, self.rows_asked())
+            message.numbers = self.calculator.compute(message.judged, message.columns, self.demand.rows)
         return message
 
     def on_marker(self, marker: Marker) -> Marker:
@@ -90,22 +128,21 @@ class Synchronizer(Actor):
         self._passed = passed  # called with each marker before the consumers
         self.values: dict[str, Core] = {}  # the value histories, by part of a checkpoint
         self.others: dict[str, Callable[[Archive], None]] = {}  # of the joiner and the digest
-        self._gathering: dict[
-            int, list[TimeframeResult]
-        ] = {}  # parts that have come in, by the first seq of their block
+        self._gathering: dict[int, _Parts] = {}  # parts that have come in, by the first seq of their block
         self._markers: dict[Marker, int] = {}  # how often a marker has come in
 
     def handle(self, message: TimeframeResult) -> Frame | None:
         key = message.judged.block.first_seq
-        parts = self._gathering.setdefault(key, [])
-        parts.append(message)
-        if len(parts) < self._ranks:
+        parts = self._gathering.get(key)
+        if parts is None:
+            parts = _Parts(message, self._ranks)
+            self._gathering[key] = parts
+        parts.put(message)
+        if parts.missing:
             return None
         # Each timeframe answers in order, so the parts of a block are complete before those of the next.
         del self._gathering[key]
-        parts.sort(key=_rank)
-        numbers = [part.numbers for part in parts if part.numbers is not None]
-        frame = self.joiner.join(message.judged, [part.columns for part in parts], numbers)
+        frame = self.joiner.join(message.judged, parts.columns, parts.numbers)
         frame.feed(self.digest)
         self._published(frame)
         return frame
@@ -125,11 +162,3 @@ class Synchronizer(Actor):
         assert all(key > marker.seq for key in self._gathering), "a marker comes after the blocks before it"
         self._passed(marker)
         return marker
-
-
-def _rank(part: TimeframeResult) -> int:
-    return part.columns.rank
-
-
-def _always() -> bool:
-    return True

@@ -26,13 +26,13 @@ _inside: ContextVar[_Inside] = ContextVar("mtf_inside", default=())
 class Showing:
     """The open callbacks of one pipeline; made in its loop's thread. A cursor is `alive` as long as its callback is."""
 
-    __slots__ = ("_abandoned", "_opened", "_plain", "_thread")
+    __slots__ = ("_abandoned", "_opened", "_plain", "_thread_id")
 
     def __init__(self) -> None:
         self._plain: Cursor | None = None  # of the running plain callback, if it is alive
         self._opened: Final[set[Cursor]] = set()  # of async callbacks, if they are alive
         self._abandoned: Final[set[Cursor]] = set()  # of callbacks that never returned and are no longer awaited
-        self._thread: Final = threading.get_ident()
+        self._thread_id: Final = threading.get_ident()
 
     def begin(self, cursor: Cursor) -> Cursor | None:
         """Note that plain callbacks are shown *cursor*; return the argument for `end`."""
@@ -64,7 +64,9 @@ class Showing:
     def cursor(self) -> Cursor | None:
         """Return the cursor that the caller is shown, the earliest possible one; None outside all callbacks."""
         plain = self._plain
-        is_elsewhere = threading.get_ident() != self._thread
+        if plain is None and not self._opened and not self._abandoned:
+            return None
+        is_elsewhere = threading.get_ident() != self._thread_id
         if plain is not None and plain.alive and not is_elsewhere:
             return plain
         if self._opened or self._abandoned:

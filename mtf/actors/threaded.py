@@ -15,39 +15,43 @@ __all__ = ["ThreadedConsumerActor"]
 class ThreadedConsumerActor(ConsumerActor):
     """Steps the cursor in the thread of the callbacks; everything else happens in the thread of the loop."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        self._thread = OwnThread(f"mtf {self.name}")
+    _own: OwnThread | None = None  # its thread, from the first call on
 
     @property
     def holds_thread(self) -> bool:
         """Whether a callback is still running, even if its task has ended."""
-        return self._thread.is_alive
+        return self._own is not None and self._own.is_alive
 
     async def run(self) -> None:
         try:
             await super().run()
         finally:
-            self._thread.close()
+            if self._own is not None:
+                self._own.close()
 
     def abandon(self) -> None:
         """Continue without the callback that hangs."""
         self._showing.abandon(self._cursor)
 
     async def answer(self, message: Any) -> None:
-        await self._thread.call(self._show_all, message)
+        await self._thread_of_its_own().call(self._show_all, message)
         self._came_to(last_seq_of(message))
 
     async def answer_marker(self, marker: Marker) -> None:
         if self._halt_seq != NEVER_SEQ:
             return
         if not self._started:
-            await self._thread.call(self._start_here)
+            await self._thread_of_its_own().call(self._start_here)
         if marker.kind is MarkerKind.CHECKPOINT:
-            self._keep(marker, await self._thread.call(self._call_here, self.consumer.save))
+            self._keep(marker, await self._thread_of_its_own().call(self._call_here, self.consumer.save))
         elif marker.kind is MarkerKind.STOP:
-            self._expect_none(await self._thread.call(self._call_here, self.consumer.on_stop))
+            self._expect_none(await self._thread_of_its_own().call(self._call_here, self.consumer.on_stop))
         self._answered(self, marker)
+
+    def _thread_of_its_own(self) -> OwnThread:
+        if self._own is None:
+            self._own = OwnThread(f"mtf {self.name}")
+        return self._own
 
     def _is_in_turn(self) -> bool:
         return False

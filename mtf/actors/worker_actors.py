@@ -5,11 +5,10 @@ Histories, frames, consumers and checkpoints stay where they are without workers
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
-from mtf.actors.cores import IndicatorActor, TimeframeResult
+from mtf.actors.cores import Demand, IndicatorActor, TimeframeResult
 from mtf.bars.judged_block import JudgedBlock
 from mtf.workers.pool import WorkerPool
 
@@ -19,20 +18,20 @@ __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
 class WorkerActor(Actor):
     """Submits every judged block to the workers."""
 
-    def __init__(self, pool: WorkerPool, rows_asked: Callable[[], bool]) -> None:
+    def __init__(self, pool: WorkerPool, demand: Demand) -> None:
         super().__init__("workers")
         self.pool: Final = pool
-        self._rows_asked: Final = rows_asked
+        self._demand: Final = demand
 
     def handle(self, message: JudgedBlock) -> None:
-        self.pool.submit_now(message, self._rows_asked())
+        self.pool.submit_now(message, self._demand.rows)
 
     def on_marker(self, marker: Marker) -> None:
         if marker.kind is MarkerKind.CHECKPOINT:
             self.pool.save(marker.seq)
 
     async def answer(self, message: JudgedBlock) -> None:
-        await self.pool.submit(message, self._rows_asked())
+        await self.pool.submit(message, self._demand.rows)
 
     def _can_handle_now(self) -> bool:
         return self.pool.has_room and super()._can_handle_now()

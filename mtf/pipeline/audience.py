@@ -13,6 +13,7 @@ from mtf.actors.barriers import BarrierTracker
 from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
 from mtf.actors.contract import check_new
+from mtf.actors.cores import Demand
 from mtf.actors.delivery import Delivery, Seat
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.threaded import ThreadedConsumerActor
@@ -30,7 +31,7 @@ GONE_MAX: Final = 256  # records kept of consumers that were detached
 
 
 class Audience:
-    """The consumers that *delivery* sends frames to, and their tasks.
+    """The consumers that *delivery* sends frames to, their tasks, and their *demand*.
 
     *barriers* stops waiting for those that leave, *noted* is called with a sentence for each that fails, and *restart*
     with the record of one to be started again; it returns whether it will be.
@@ -39,6 +40,7 @@ class Audience:
     def __init__(
         self,
         delivery: Delivery,
+        demand: Demand,
         supervisor: Supervisor,
         barriers: BarrierTracker,
         wall: WallClock,
@@ -50,6 +52,7 @@ class Audience:
         self.stuck: Final[list[ConsumerRecord]] = []  # those that hung at the end
         self.records: Final[dict[str, ConsumerRecord]] = {}  # by name, also of those that failed
         self._delivery: Final = delivery
+        self._demand: Final = demand
         self._supervisor: Final = supervisor
         self._barriers: Final = barriers
         self._wall: Final = wall
@@ -58,11 +61,6 @@ class Audience:
         self._loop: Final = asyncio.get_running_loop()
         self._halted: asyncio.Future[None] | None = None  # done once the others have seen everything before a failure
         self._patience: Timer | None = None  # ends the wait for `_halted`
-
-    @property
-    def shows_rows(self) -> bool:
-        """Whether any consumer looks at live values of single rows."""
-        return any(actor.callbacks.shows_rows for actor in self.actors)
 
     def statistics(self) -> tuple[ConsumerStatistics, ...]:
         """Return the statistics of each consumer that was added and not removed, mtf's own included."""
@@ -98,6 +96,7 @@ class Audience:
         """Send *actor*, which was shown everything up to *seq*, everything after it."""
         self.records[actor.consumer_name].state = RUNNING
         self.actors.append(actor)
+        self._set_demand()
         self._delivery.enter(Seat(actor, actor.queue.selection, seq, actor.keeps_states, lambda: actor.seq))
 
     def remove(self, consumer: Consumer) -> asyncio.Future[None]:
@@ -239,10 +238,15 @@ class Audience:
     def _leave(self, actor: ConsumerActor) -> None:
         if actor in self.actors:
             self.actors.remove(actor)
+            self._set_demand()
         self._delivery.remove(actor)
         self._supervisor.let_end(actor)
         actor.leave()
         self._barriers.left(actor)
+
+    def _set_demand(self) -> None:
+        """Ask for live values of single rows if any consumer looks at them."""
+        self._demand.set_rows(any(actor.callbacks.shows_rows for actor in self.actors))
 
     def _abandon(self, actor: ConsumerActor) -> None:
         """Wait for no callback of *actor*."""

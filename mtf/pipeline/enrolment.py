@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mtf.actors.barriers import BarrierTracker
 from mtf.actors.consumers import ConsumerActor
+from mtf.actors.cores import Demand
 from mtf.actors.delivery import Delivery
 from mtf.actors.policies import ConsumerMailbox, DropMailbox, FailMailbox, LatestMailbox
 from mtf.actors.showing import Showing
@@ -38,6 +39,7 @@ class Enrolment:
         options: Options,
         storage: OpenStorage | None,
         delivery: Delivery,
+        demand: Demand,
         supervisor: Supervisor,
         showing: Showing,
         notes: Notes,
@@ -66,6 +68,7 @@ class Enrolment:
         )
         self.audience: Final = Audience(
             delivery,
+            demand,
             supervisor,
             self.barriers,
             options.wall,

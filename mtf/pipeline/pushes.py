@@ -84,7 +84,10 @@ class Pushes:
         else:
             taken = self._take_in(event, arrival_ns)
         seq = taken if isinstance(taken, int) else await taken
-        await self.sent(seq)
+        source = self._source
+        source.flush_now()
+        if source.sent_seq < seq:  # most often not: each tick is spared another coroutine
+            await self.sent(seq)
         return seq
 
     async def push_many(self, events: Iterable[Tick | Bar], ready: Ready | None) -> int:
@@ -225,11 +228,10 @@ class Pushes:
 
     def _take_in(self, event: Tick | Bar | _Time, arrival_ns: int) -> int | asyncio.Future[int]:
         """Return the seq of *event*, which came at *arrival_ns*, or a future for it if a window holds the event."""
-        if self._window is None:
-            return self._accept_any(event, arrival_ns)
+        window = self._window
         if isinstance(event, _Time):
-            return self._window.add("", event, event)
-        return self._window.add(event.symbol, stamp_of(event), event)
+            return self._accept_any(event, arrival_ns) if window is None else window.add("", event, event)
+        return self.accept(event, arrival_ns) if window is None else window.add(event.symbol, stamp_of(event), event)
 
     def accept(self, event: Tick | Bar, arrival_ns: int) -> int:
         """Hand *event* to the block builder and return its seq; MalformedEvent if it is invalid."""

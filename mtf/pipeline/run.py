@@ -84,13 +84,13 @@ class Run:
             workers=options.workers,
             published=self.on_published,
             passed=lambda marker: self._barriers.passed(marker, self.audience.actors),
-            rows_asked=self._rows_asked,
         )
         self.source: Final = self.wiring.source
         self.enrolment: Final = Enrolment(
             options,
             storage,
             self.wiring.delivery,
+            self.wiring.demand,
             self.supervisor,
             self.showing,
             self.notes,
@@ -460,10 +460,6 @@ class Run:
         for sentence in unsized_notes(self.engine.joiner, self.config):
             self.notes.note_once("timeframes_empty", sentence)
         self.reports.counted(self.source.gate)
-
-    def _rows_asked(self) -> bool:
-        """Return whether live values of single rows are computed: always, or while a consumer looks at them."""
-        return self.config.live == "each" or self.audience.shows_rows
 
     def on_published(self, frame: Frame) -> None:
         if self.pushes.are_live:  # not before the first one: the timer does not close what a log left open

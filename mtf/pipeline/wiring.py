@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from mtf.actors.actor import Marker, Supervised
-from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
+from mtf.actors.cores import AggregatorActor, Demand, IndicatorActor, Synchronizer
 from mtf.actors.delivery import Delivery
 from mtf.actors.sequencer import LogWriter, Sequencer
 from mtf.actors.worker_actors import RemoteIndicatorActor, WorkerActor, WorkerListener
@@ -39,13 +39,13 @@ class Wiring:
         workers: int,
         published: Callable[[Frame], None],
         passed: Callable[[Marker], None],
-        rows_asked: Callable[[], bool],
     ) -> None:
         self.source: Final = Sequencer(builder, engine.gate, writer, block_events)
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
         )
         self.delivery: Final = Delivery()
+        self.demand: Final = Demand(engine.config.live == "each")
         self.synchronizer.outlets = [self.delivery]
         self.pool: Final = _pool(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never split
         self._bars: Final[list[AggregatorActor]] = []  # by rank of the timeframe
@@ -53,7 +53,7 @@ class Wiring:
         pool = self.pool
         worker_actors: list[Supervised] = []
         if pool is not None:
-            dispatcher = WorkerActor(pool, rows_asked)
+            dispatcher = WorkerActor(pool, self.demand)
             self.source.outlets.append(dispatcher)  # the first: workers compute while the pipeline does its share
             worker_actors = [dispatcher, *(WorkerListener(pool, number) for number in range(workers))]
         for rank, aggregator in enumerate(engine.aggregators):
@@ -67,7 +67,7 @@ class Wiring:
             values = IndicatorActor(name)
             if pool is not None and rank in pool.remote_ranks:
                 values = RemoteIndicatorActor(name, pool)
-            values.rows_asked = rows_asked
+            values.demand = self.demand
             bars.outlets.append(values)
             values.outlets.append(self.synchronizer)
             self._values.append(values)

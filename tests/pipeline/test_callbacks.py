@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
+import numpy
 import pytest
 
 import mtf
@@ -189,6 +190,40 @@ def test_what_a_callback_raises_stops_the_pipeline_at_that_event(
             shutil.rmtree(data)
 
 
+@pytest.mark.parametrize(
+    ("callback", "policy"),
+    [
+        each
+        for each in product(sorted(FAILS_AT.keys() - {"load", "on_reject"}), ("wait", "latest"))
+        if each != ("on_frame", "latest")  # which is shown no frames
+    ],
+)
+def test_iterator_that_ends_in_a_callback_does_not_pass_for_the_end_of_the_callback(
+    callback: str, policy: str, disk: Path
+) -> None:
+    """Also in a plain callback of a consumer that has an async one, or that others do not wait for."""
+    consumer = raising(callback, "plain", StopIteration("no more"))
+    if policy == "wait":
+
+        async def on_reject(*_: object) -> None:
+            await asyncio.sleep(0)
+
+        consumer.on_reject = on_reject  # type: ignore[assignment, method-assign]
+
+    async def run() -> None:
+        async with pipeline(data=disk / "run", checkpoint_seconds=0) as p:
+            p.add(consumer, policy=policy)
+            for tick in FIRST:
+                await p.push(tick)
+            await p.clock(at("10:01:30"))
+            await p.drain()
+            if callback == "save":
+                await p.checkpoint()
+
+    with pytest.raises(ActorFailed, match=r"^consumer raising failed: .*StopIteration"):
+        on_loop("asyncio", run)
+
+
 @pytest.mark.parametrize("callback", ["committed_seq", "on_rollback"])
 def test_what_a_consumer_raises_before_the_recovery_stops_the_pipeline(callback: str, saved: Path) -> None:
     """It is asked where it stands before anything is shown, in whose turn it may be."""
@@ -201,3 +236,19 @@ def test_what_a_consumer_raises_before_the_recovery_stops_the_pipeline(callback:
         with pytest.raises(ActorFailed, match=r"^consumer raising failed: ") as caught:
             on_loop("asyncio", life)
         assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("answer", [numpy.int64(0), True, None])
+def test_consumer_may_say_where_it_stands_with_any_whole_number(answer: Any, saved: Path) -> None:
+    sees = Sees()
+    sees.committed_seq = lambda: answer  # type: ignore[method-assign]
+    on_loop("asyncio", partial(live, pipeline(data=saved), sees, SeesSlowly(), checkpoint=False))
+    assert sees.seen[-1] == 6
+
+
+@pytest.mark.parametrize("answer", [1.0, "1"])
+def test_what_is_no_seq_is_refused_with_what_to_return(answer: Any, saved: Path) -> None:
+    sees = Sees()
+    sees.committed_seq = lambda: answer  # type: ignore[method-assign]
+    with pytest.raises(ActorFailed, match=rf"Sees.committed_seq\(\) returned {answer!r}: return the seq of an event"):
+        on_loop("asyncio", partial(live, pipeline(data=saved), sees, SeesSlowly(), checkpoint=False))

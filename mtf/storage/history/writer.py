@@ -148,9 +148,10 @@ class HistoryWriter(BarKeeper):
     def take(self, frame: Frame) -> bool:
         """Take in *frame*, unless storing has fallen so far behind that the run must wait for it."""
         due = self._due
-        behind = self._asked_at + BEHIND_MAX * self._rows_max // ROWS_MAX
-        if due is not None and not due.done() and self.waiting >= behind:
-            return False
+        if due is not None and not due.done():
+            behind = self._asked_at + BEHIND_MAX * self._rows_max // ROWS_MAX
+            if self.waiting >= behind:
+                return False
         self._add(frame)
         return True
 
@@ -163,7 +164,10 @@ class HistoryWriter(BarKeeper):
     @property
     def waiting(self) -> int:
         """The number of bars and rejected events that are not stored yet."""
-        return self._gathered.waiting + sum(each.waiting for each in self._sealed)
+        waiting = self._gathered.waiting
+        for each in self._sealed:
+            waiting += each.waiting
+        return waiting
 
     async def on_stop(self) -> None:
         connection = self._connection
