@@ -64,14 +64,38 @@ def date_of(code: i64) -> datetime.date | None:
     ordinal = code >> DAY_SHIFT
     if ordinal == 0:
         return None
+    day = _last.day
+    if day.ordinal == ordinal:
+        return day.date
     found = _dates.get(int(ordinal))
     if found is None:
         if len(_dates) >= DATES_MAX:
             _dates.clear()
         found = datetime.date.fromordinal(int(ordinal))
         _dates[int(ordinal)] = found
+    _last.day = _Day(ordinal, found)
     return found
+
+
+class _Day:
+    """A day, as its ordinal and as a date."""
+
+    __slots__ = ("date", "ordinal")
+
+    def __init__(self, ordinal: i64, date: datetime.date) -> None:
+        self.ordinal: Final = ordinal
+        self.date: Final = date
+
+
+class _Last:
+    """The day that was asked for last: most questions are about the same one."""
+
+    __slots__ = ("day",)
+
+    def __init__(self) -> None:
+        self.day = _Day(0, datetime.date.min)
 
 
 DATES_MAX: Final = 10_000
 _dates: Final[dict[int, datetime.date]] = {}
+_last: Final = _Last()

@@ -80,16 +80,34 @@ class Past:
         raise NotImplementedError
 
 
+@mypyc_attr(native_class=True, acyclic=True)
+class _BeforeFrame:
+    """Bars and values of one symbol and timeframe before the block of *undo*; None: not looked for yet."""
+
+    __slots__ = ("completed", "header", "number", "undo", "window")
+
+    def __init__(self, number: i64, undo: Undo, header: BarHeader | None) -> None:
+        self.number: Final[i64] = number
+        self.undo: Final = undo
+        self.header: Final = header
+        self.window: BarWindow | None = None
+        self.completed: ValueState | None = None
+
+
 @mypyc_attr(native_class=True)
 class PublishedPast(Past):
-    """Looks into what *joiner* has published."""
+    """Looks into what *joiner* has published.
 
-    __slots__ = ("_joiner", "_published", "_seq", "_undo")
+    What was before a frame stays the same for all of its rows: for each timeframe the newest answer is kept.
+    """
+
+    __slots__ = ("_joiner", "_known", "_published", "_seq", "_undo")
 
     def __init__(self, joiner: Joiner) -> None:
         super().__init__(False)
         self._joiner: Final = joiner
         self._published: Final = joiner.published
+        self._known: Final[list[_BeforeFrame | None]] = [None] * joiner.published.ranks  # by rank
         self._seq: i64 = joiner.seq  # after which event it stands, between two frames
         self._undo: Undo | None = None  # of the frame that is walked; None between two
 
@@ -121,6 +139,9 @@ class PublishedPast(Past):
     def leave(self, frame: Frame) -> None:
         self._seq = frame.last_seq
         self._undo = None
+        known = self._known
+        for rank in range(len(known)):
+            known[rank] = None
 
     def move_to(self, seq: i64) -> None:
         """Stand after the event *seq*, at which a block in flight ends, or the newest one."""
@@ -151,19 +172,48 @@ class PublishedPast(Past):
         return self._published.bars(number, rank, self._before())
 
     def header(self, number: i64, rank: i64) -> BarHeader | None:
-        return self._published.header(number, rank, self._before())
+        known = self._before_frame(number, rank)
+        return self._published.header(number, rank, self._before()) if known is None else known.header
 
     def bounds(self, number: i64, rank: i64) -> tuple[i64, i64]:
         return self._published.bounds(number, rank, self._before())
 
     def window(self, number: i64, rank: i64) -> BarWindow:
-        return self._published.window(number, rank, self._before())
+        known = self._before_frame(number, rank)
+        if known is None:
+            return self._published.window(number, rank, self._before())
+        found = known.window
+        if found is None:
+            found = self._published.window(number, rank, known.undo)
+            known.window = found
+        return found
 
     def values(self, number: i64, rank: i64) -> ValueState:
         return self._published.value_state(number, rank, self._before())
 
     def completed(self, number: i64, rank: i64) -> ValueState:
-        return self._published.completed(number, rank, self._before())
+        known = self._before_frame(number, rank)
+        if known is None:
+            return self._published.completed(number, rank, self._before())
+        found = known.completed
+        if found is None:
+            found = self._published.completed(number, rank, known.undo)
+            known.completed = found
+        return found
+
+    def _before_frame(self, number: i64, rank: i64) -> _BeforeFrame | None:
+        """Return what is known of a symbol and timeframe before the frame; None between two frames.
+
+        Other threads may ask meanwhile: an entry is complete before it is kept, and says of whom and of when it is.
+        """
+        undo = self._undo
+        if undo is None:
+            return None
+        known = self._known[rank]
+        if known is None or known.number != number or known.undo is not undo:
+            known = _BeforeFrame(number, undo, self._published.header(number, rank, undo))
+            self._known[rank] = known
+        return known
 
     def _before(self) -> Undo | None:
         """Return the undo of the first block that was not passed; None if there is none in flight."""
