@@ -43,7 +43,7 @@ class Instrument:
         self.side: i64 = side  # AUTO until the first accepted tick decides
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class JudgedBlock:
     """A block and the gate's judgement of it: for each row its verdict, effect, price, volume, and the clock after it.
 

@@ -117,7 +117,7 @@ NAME_BYTES_MAX: Final = 255
 ID_BYTES_MAX: Final = 255
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Block:
     """*count* consecutive events starting at *first_seq*; immutable."""
 

@@ -13,7 +13,7 @@ from mypy_extensions import mypyc_attr
 __all__ = ["Tick"]
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Tick:
     """A quote (bid and ask, either may be None) or a trade (price) of one symbol at one event time.
 

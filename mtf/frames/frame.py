@@ -24,7 +24,7 @@ from mtf.units import NEVER_NS
 __all__ = ["Frame"]
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Frame:
     """The state of every timeframe at each row of a block, and its closings in the order of their delivery."""
 

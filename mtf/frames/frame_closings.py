@@ -19,7 +19,7 @@ __all__ = ["FrameClosings"]
 FEW: Final[i64] = 16  # closings that are put in order one by one
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class FrameClosings:
     """Closings by row, end, timeframe and symbol, and the values that go with them.
 

@@ -25,7 +25,7 @@ HTML_VALUES_MAX: Final = 12
 NO_TIME_NS: Final = -1  # a symbol's clock before its first accepted tick, as readers see it
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Snapshot:
     """The whole state of one symbol after the event `seq`, as `snapshot["5m"].partial.high`. Immutable.
 

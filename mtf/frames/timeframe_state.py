@@ -68,7 +68,7 @@ class Schema:
         return found
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Values:
     """Indicator values by output name, such as `values["rsi_14"]`; NaN until ready. A read-only mapping."""
 
@@ -126,7 +126,7 @@ class Values:
         return f"Values({dict(self.items())})"
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class TimeframeState:
     """One timeframe of one symbol, at one seq."""
 

@@ -52,7 +52,7 @@ class ValueState:
         return (_restored, (list(self.live), list(self.completed()), history, self.count))
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Places:
     """The rows of a block to compute live values for, if not all: each row's place among them, or -1.
 
@@ -97,7 +97,7 @@ def places_of(judged: JudgedBlock, closings: Closings | None = None) -> Places:
     return places
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Numbers:
     """A calculator's results for one block: live values by place, and a row of completed values for each closing.
 
@@ -115,7 +115,7 @@ class Numbers:
         self.completed: vec[float] = completed
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class ValueClosings:
     """The values that go with the closings of one timeframe in a block: *width* numbers of `completed` for each.
 
@@ -149,7 +149,7 @@ class ValueClosings:
         return completed_state(self._rows[k], stop, self._keep)
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class ValueColumns:
     """The results of one timeframe's indicators for one block.
 

@@ -39,6 +39,9 @@ def bar(symbol: str = "EURUSD", kind: type[mtf.Bar] = mtf.Bar) -> mtf.Bar:
 def values() -> dict[str, object]:
     """Return one of each kind of which a run keeps many."""
     one = bar()
+    engine = mtf.Engine(timeframes="1h", calendar="crypto")
+    engine.tick("EURUSD", 1_700_000_000_000_000_000, 1.0, 1.0)
+    snapshot = engine.snapshot("EURUSD")
     return {
         "bar": one,
         "gap": one.gap,
@@ -47,10 +50,14 @@ def values() -> dict[str, object]:
         "header": BarHeader(0, 1, 0, one.gap),
         "state": BarState(None, 1.0, 1.0, 1.0, 1.0, 0.0, 0, BarWindow(table_of([one]), 0, 1)),
         "values": ValueRows(3, 8),
+        "tick": mtf.Tick("EURUSD", 0, 1.0, 1.0),
+        "snapshot": snapshot,
+        "timeframe": snapshot["1h"],
+        "live": snapshot["1h"].live,
     }
 
 
-@pytest.mark.parametrize("name", ["bar", "gap", "table", "window", "header", "state", "values"])
+@pytest.mark.parametrize("name", list(values()))
 def test_compiled_value_is_not_tracked(name: str) -> None:
     """Nothing that it holds leads back to it, so that counting references is enough. Pure Python tracks all objects."""
     assert gc.is_tracked(values()[name]) is not COMPILED
