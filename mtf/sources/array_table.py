@@ -26,6 +26,8 @@ _UNITS: Final = {
     "ns": 1,
 }
 _INT64: Final = range(-(2**63), 2**63)
+_NAN: Final = float("nan")
+_TEXT_TYPES: Final = frozenset((str, type(None)))
 
 
 def is_array(value: Any) -> bool:
@@ -140,9 +142,11 @@ class _Column:
             return Cells(FLOATS, _bytes(values.astype("<f8")), hollow=True)
         if wanted.kind == TIMES and wanted.unit_ns and kind in "iu" and not _overflows(values):
             return Cells(TIMES, _bytes(values.astype("<i8")), unit_ns=wanted.unit_ns)
+        if wanted.kind == CODES and _is_of_one(values):
+            return Cells(CODES, bytes(4 * len(values)), names=[str(values[0])])
         plain = values.tolist() if is_array(values) else list(values)
         if wanted.kind == CODES:
-            return _named(_texts(plain, wanted))
+            return _named(plain if kind == "U" else _texts(plain, wanted))
         return _numbers(plain, wanted) or text_cells(_texts(plain, wanted))
 
     def shown(self, rows: int) -> list[str]:
@@ -162,6 +166,12 @@ def _kind(values: Any) -> str:
     return str(values.dtype.kind) if is_array(values) else "O"
 
 
+def _is_of_one(values: Any) -> bool:
+    """Whether *values* are an array of one text. Not those of other types: a masked cell has none."""
+    plain = type(values).__name__ == "ndarray" and _kind(values) == "U"
+    return plain and len(values) > 0 and bool((values == values[0]).all())
+
+
 def _overflows(values: Any) -> bool:
     """Whether one of *values*, whole numbers, is too large for an i64."""
     return _kind(values) == "u" and values.dtype.itemsize == 8 and len(values) > 0 and int(values.max()) not in _INT64
@@ -179,9 +189,10 @@ def _codes(values: Any, names: Sequence[str]) -> Cells:
 
 def _named(texts: Sequence[str | None]) -> Cells:
     """Return *texts*, of which few differ, as codes; None is an empty cell."""
-    places: dict[str | None, int] = {None: -1}
-    codes = array("i", [places.setdefault(text, len(places) - 1) for text in texts])
-    return Cells(CODES, codes.tobytes(), names=[text or "" for text in places][1:])
+    names = [text for text in dict.fromkeys(texts) if text is not None]
+    places: dict[str | None, int] = {text: code for code, text in enumerate(names)}
+    places[None] = -1
+    return Cells(CODES, array("i", map(places.__getitem__, texts)).tobytes(), names=names)
 
 
 def _times(values: Any, walls: Any, *, local: bool) -> Cells:
@@ -217,17 +228,24 @@ def _texts_of_cells(cells: Cells, rows: int) -> Cells:
 
 def _numbers(values: Sequence[Any], wanted: Wanted) -> Cells | None:
     """Return *values* as numbers if all are numbers; None is a missing one."""
-    types = set(map(type, values)) - {type(None)}
+    types = set(map(type, values))
+    missing = type(None) in types
+    types.discard(type(None))
     if not all(issubclass(each, int | float) and each is not bool for each in types):
         return None
     if wanted.kind == FLOATS:
-        numbers = [float("nan") if value is None else _float(value) for value in values]
-        return Cells(FLOATS, array("d", numbers).tobytes(), hollow=True)
-    whole = wanted.kind == TIMES and wanted.unit_ns and not any(issubclass(each, float) for each in types)
-    if not whole or not all(value is None or value in _INT64 for value in values):
+        try:
+            numbers = array("d", [_NAN if value is None else value for value in values] if missing else values)
+        except OverflowError:
+            numbers = array("d", [_NAN if value is None else _float(value) for value in values])
+        return Cells(FLOATS, numbers.tobytes(), hollow=True)
+    if wanted.kind != TIMES or not wanted.unit_ns or any(issubclass(each, float) for each in types):
         return None
-    counts = [_INT64[0] if value is None else value for value in values]
-    return Cells(TIMES, array("q", counts).tobytes(), unit_ns=wanted.unit_ns)
+    try:
+        counts = array("q", [_INT64[0] if value is None else value for value in values] if missing else values)
+    except OverflowError:
+        return None
+    return Cells(TIMES, counts.tobytes(), unit_ns=wanted.unit_ns)
 
 
 def _float(value: float) -> float:
@@ -237,12 +255,18 @@ def _float(value: float) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-def _texts(values: Sequence[Any], wanted: Wanted) -> list[str | None]:
+def _texts(values: Sequence[Any], wanted: Wanted) -> Sequence[str | None]:
     """Return *values* as text; if times are *wanted*, numbers have no exponent."""
-    if wanted.kind != TIMES:
-        return [None if _is_nan(value) else text for value, text in zip(values, texts_of(values), strict=True)]
+    types = set(map(type, values))
+    if types <= _TEXT_TYPES:
+        return values
+    if types == {int}:
+        return list(map(str, values))
+    written = positional if wanted.kind == TIMES else str
+    if types == {float}:
+        return [None if value != value else written(value) for value in values]
     return [
-        None if _is_nan(value) else positional(value) if isinstance(value, float) else text
+        None if _is_nan(value) else written(value) if isinstance(value, float) else text
         for value, text in zip(values, texts_of(values), strict=True)
     ]
 
@@ -264,7 +288,10 @@ def _column(name: str, values: Any) -> _Column:
             return _Column(getattr(values, method)())
     if isinstance(values, Sequence) and not isinstance(values, str | bytes):
         return _Column(values)
-    raise ConfigError(f"column {name!r} is {values!r:.80}: give an array or a list, with a value for each row")
+    raise ConfigError(
+        f"column {name!r} is {values!r:.80}: give an array or a list, with a value for each row; for a list of "
+        "dicts, build a frame first, such as polars.DataFrame(rows)"
+    )
 
 
 def _of_pandas(frame: Any) -> Iterator[tuple[str, _Column]]:

@@ -125,7 +125,7 @@ def _written(value: Any) -> str:
 
 def positional(value: float) -> str:
     """Return a number as a time is written: without an exponent, and without a zero fraction."""
-    if value - value != 0.0:
-        return str(value)
-    text = format(Decimal(repr(value)), "f")
+    text = float.__repr__(value)  # of NumPy's floats, too
+    if "e" in text:
+        text = format(Decimal(text), "f")
     return text.removesuffix(".0")

@@ -82,6 +82,7 @@ FORMS: Final[dict[str, Callable[[], Any]]] = {
     "pyarrow, stream": lambda: FRAME.to_arrow().to_reader(),
     "duckdb": lambda: duckdb.from_arrow(FRAME.to_arrow()),
     "numpy": lambda: {name: FRAME[name].to_numpy() for name in FRAME.columns},
+    "numpy, text": lambda: {**FORMS["numpy"](), "symbol": FRAME["symbol"].to_numpy().astype("U")},
     "numpy, strided": lambda: {name: np.repeat(FRAME[name].to_numpy(), 2)[::2] for name in FRAME.columns},
     "numpy, records": lambda: FRAME.to_pandas().astype({"symbol": object}).to_records(index=False),
     "lists": lambda: FRAME.to_dict(as_series=False),
@@ -223,6 +224,40 @@ def test_empty_side_means_unchanged_also_after_rows_that_have_both() -> None:
         assert [(tick.bid, tick.ask) for tick in found] == [(1.0, 2.0), (1.5, 2.0), (1.5, 3.0)]
 
 
+@pytest.mark.parametrize("names", [["A", "A", "A"], ["A", "B", "A"], ["B", "", "B"], [7, 7, 1]], ids=str)
+def test_names_in_an_array_are_those_in_a_list(names: list[Any]) -> None:
+    """Whether an array has one name, or several."""
+    columns: dict[str, Any] = {"ts_ns": [T, T + 1, T + 2], "price": [1.0, 1.5, 2.0]}
+    in_list = drain(open_source({**columns, "symbol": names}))
+    assert [tick.symbol for tick in in_list.ticks] == [str(name) for name in names if name != ""]
+    for table in ({**columns, "symbol": np.array(names)}, {**columns, "symbol": np.array(names).astype("U8")}):
+        found = drain(open_source(table))
+        assert (found.ticks, found.refused) == (in_list.ticks, in_list.refused)
+
+
+def test_masked_name_is_none_and_blanks_belong_to_a_name() -> None:
+    """Which comparing arrays of these types does not show."""
+    columns: dict[str, Any] = {"ts_ns": [T, T + 1, T + 2], "price": [1.0, 1.5, 2.0]}
+    masked = drain(open_source({**columns, "symbol": np.ma.array(["A", "A", "A"], mask=[False, True, False])}))
+    assert [tick.symbol for tick in masked.ticks] == ["A", "A"]
+    assert [row for _, row, *_ in masked.refused] == [2]
+    found = open_source({**columns, "symbol": np.char.array(["A", "B ", "B"])})
+    assert [tick.symbol for tick in drain(found).ticks] == ["A", "B", "B"]
+
+
+def test_numbers_of_numpy_in_a_list_are_numbers() -> None:
+    seconds = [np.float64(T / 1e9), np.float64(T / 1e9 + 60)]
+    assert stamps(seconds) == [T, T + MINUTE]
+
+
+def test_number_in_a_list_that_is_too_large_for_a_float_is_no_price() -> None:
+    columns: dict[str, Any] = {"ts_ns": [T, T + 1, T + 2], "symbol": ["A"] * 3}
+    for prices in ([1, 10**400, 2], [1, 10**400, None], [1.5, -(10**400), 2]):
+        taken = drain(open_source({**columns, "price": prices}))
+        assert [tick.price for tick in taken.ticks] == [float(each) for each in prices if each in (1, 1.5, 2)]
+        assert {row for _, row, *_ in taken.refused} == {2} | {3 for each in prices if each is None}
+
+
 @pytest.mark.parametrize("names", [[None, "A", None], ["A", None, "A"], ["", "A", ""]])
 def test_cell_without_a_name_does_not_contradict_the_symbol(names: list[str | None], tmp_path: Path) -> None:
     """All rows are to be of one symbol: those that do not say which one, too."""
@@ -275,7 +310,10 @@ def test_text_of_several_lines_in_a_cell_is_one_cell() -> None:
         ({"when": [T], "bid": [1.0]}, "no column is the time: name it with columns="),
         ({"time": [T], "bid": [1.0]}, "neither a column nor the file's name has the symbol: give symbol="),
         ({"time": [T, T + 1], "bid": [1.0]}, "the columns differ in length: 'time' has 2, 'bid' has 1"),
-        ({"time": 5, "bid": 1.0}, "column 'time' is 5: give an array or a list"),
+        (
+            {"time": 5, "bid": 1.0},
+            "column 'time' is 5: give an array .*; for a list of dicts, build a frame",
+        ),
         ({"time": [T], "bid": np.array([[1.0]])}, "column 'bid' has 2 dimensions"),
         ({}, "it has no columns"),
         (pl.Series([1.0]), "a Series is one column, not a table"),
