@@ -14,7 +14,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, WITH_HISTORY, Archive
-from mtf.bars.bar_builder import BarBuilder
+from mtf.bars.bar_builder import BarBuilder, fetch_moved, fetch_rows
 from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
 from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow
@@ -43,6 +43,7 @@ class Aggregator(Core):
     __slots__ = (
         "_anchor_ns",
         "_builders",
+        "_closed",
         "_codes",
         "_forming",
         "_history",
@@ -68,7 +69,8 @@ class Aggregator(Core):
         self._forming: Final = FormingBars(timeframe.length_ns)
         self._builders: list[BarBuilder] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
-        self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
+        self._closed: i64 = 0  # of those in the block before
+        self._read = 0.0  # of no meaning: it keeps what is read ahead from being optimized away
 
     def aggregate(self, judged: JudgedBlock) -> Columns:
         """Apply *judged* to this timeframe and return the resulting columns."""
@@ -77,7 +79,7 @@ class Aggregator(Core):
         block = judged.block
         n = block.count
         rows = block.rows
-        columns = Columns(self.timeframe, self.rank, n, self._codes, self._history)
+        columns = Columns(self.timeframe, self.rank, n, self._codes, self._history, min(self._closed, n))
         effects, prices, volumes, clocks = judged.effects, judged.prices, judged.volumes, judged.clocks
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, counts, headers, codes = columns.volume, columns.ticks, columns.header, columns.codes
@@ -95,6 +97,7 @@ class Aggregator(Core):
         fetched: i64 = 0 if many else n
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
+        fetched_moves: i64 = 0 if many else moves
         move_row: i64 = judged.moves_row[0] if moves else n
         base: i64 = 8
         # The bar of the rows' symbol, in locals while it is the same one.
@@ -113,7 +116,7 @@ class Aggregator(Core):
             effect: i64 = i64(effects[i])
             if i >= fetched:
                 fetched = min(n, i + FETCH_ROWS)
-                self._fetch(judged, i, fetched)
+                self._read = fetch_rows(self._builders, forming, judged, i, fetched)
             if effect == WHOLE_BAR:
                 effect = APPLY_BAR
                 last = i + EVENTS_PER_BAR - 1
@@ -146,6 +149,9 @@ class Aggregator(Core):
                     forming.put(number, high, low, close, volume, carry, ticks)
                 if i == move_row:
                     while moved < moves and judged.moves_row[moved] == i:
+                        if moved >= fetched_moves:
+                            fetched_moves = min(moves, moved + FETCH_ROWS)
+                            self._read = fetch_moved(self._builders, forming, judged, moved, fetched_moves)
                         self._move(columns, i, judged.moves_number[moved], judged.moves_ns[moved])
                         moved += 1
                     move_row = judged.moves_row[moved] if moved < moves else n
@@ -315,25 +321,6 @@ class Aggregator(Core):
         """Give a symbol its stored bars, which are read later."""
         self._builders[number].load_later(min(count, self._history), stored)
 
-    def _fetch(self, judged: JudgedBlock, start: i64, stop: i64) -> None:
-        """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""
-        rows, clocks = judged.block.rows, judged.clocks
-        forming = self._forming
-        numbers, bounds = forming.numbers, forming.bounds
-        total = 0.0
-        for i in range(start, stop):
-            number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
-            if number < 0:
-                continue
-            at = number * STRIDE
-            total += numbers[at]  # the row may begin within a line: its other end is in the next one
-            end_ns = i64(numbers[at + END_MS]) * MS_NS
-            if end_ns == 0:
-                end_ns = bounds[2 * number + 1]
-            if clocks[i] >= end_ns:
-                total += self._builders[number].history.end()
-        self._read = total
-
     def _add_symbol(self, instrument: Instrument) -> None:
         self._builders.append(BarBuilder(instrument, self.timeframe))
         self._forming.add_symbol()
@@ -489,6 +476,7 @@ class Aggregator(Core):
                 starts_after[k] = bounds[2 * number]
                 ends_after[k] = bounds[2 * number + 1]
         forming.end_block()
+        self._closed = columns.closings.count
         columns.header_after = header_after
         columns.starts_after = starts_after
         columns.ends_after = ends_after

@@ -9,24 +9,26 @@ from __future__ import annotations
 import datetime
 from typing import Final
 
+from librt.strings import read_i32_le
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.bar_codes import FIRST, FROM_BARS, INCOMPLETE, MAX_ORDINAL, code_of, flags_of
 from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow, newest_bars
-from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, VOLUME, FormingBars
+from mtf.bars.forming import CARRY, CLOSE, END_MS, HIGH, LOW, OPEN, STRIDE, VOLUME, FormingBars
 from mtf.bars.forming import TICKS as TICKS_FORMING
 from mtf.bars.growth import LATER, next_room
-from mtf.bars.judged_block import Instrument
+from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.saved_bars import archive_gap, load_bar
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
+from mtf.events.block import ROW_BYTES
 from mtf.image import StoredRows
 from mtf.timeframe import Timeframe
-from mtf.units import NEVER_NS
+from mtf.units import MS_NS, NEVER_NS
 
-__all__ = ["BarBuilder"]
+__all__ = ["BarBuilder", "fetch_moved", "fetch_rows"]
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -112,6 +114,37 @@ class BarBuilder:
             flags = flags_of(incomplete, self.instrument.first_ns > day.start_ns, day.off_session)
             code = code_of(day.number, flags, first, from_bars, self.gap is not None)
             forming.open(number, start_ns, end_ns, code)
+
+
+def fetch_rows(builders: list[BarBuilder], forming: FormingBars, judged: JudgedBlock, start: i64, stop: i64) -> float:
+    """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""
+    rows, clocks = judged.block.rows, judged.clocks
+    numbers, bounds = forming.numbers, forming.bounds
+    total = 0.0
+    for i in range(start, stop):
+        number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
+        if number < 0:
+            continue
+        at = number * STRIDE
+        total += numbers[at]  # the row may begin within a line: its other end is in the next one
+        end_ns = i64(numbers[at + END_MS]) * MS_NS
+        if end_ns == 0:
+            end_ns = bounds[2 * number + 1]
+        if clocks[i] >= end_ns:
+            total += builders[number].history.end()
+    return total
+
+
+def fetch_moved(builders: list[BarBuilder], forming: FormingBars, judged: JudgedBlock, start: i64, stop: i64) -> float:
+    """Read likewise where the bars will be written that moves of clocks close, of those from *start* to *stop*."""
+    numbers, times = judged.moves_number, judged.moves_ns
+    bounds = forming.bounds
+    total = 0.0
+    for m in range(start, stop):
+        end_ns = bounds[2 * numbers[m] + 1]
+        if end_ns <= times[m] and end_ns != NEVER_NS:
+            total += builders[numbers[m]].history.end()
+    return total
 
 
 def _archive_day(archive: Archive, day: Day | None) -> Day:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from librt.vecs import append, vec
+from librt.vecs import append, extend, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
@@ -23,7 +23,7 @@ from mtf.bars.bar_codes import (
     OFF_SESSION,
     date_of,
 )
-from mtf.bars.growth import copy_rows, flush_rows
+from mtf.bars.growth import copied_numbers, copied_wholes, copy_rows, copy_wholes, flush_rows
 from mtf.bars.history_table import HistoryTable
 from mtf.calendars.day import Gap
 from mtf.errors import CorruptCheckpoint
@@ -41,6 +41,8 @@ END: Final = 1
 TICKS: Final = 2
 CODE: Final = 3  # see `mtf.bars.bar_codes`
 MARKS: Final = 4
+FEW: Final = 64  # bars up to which tables, which are small then, grow in larger steps
+GAPS_ROOM: Final = 8  # gaps that there is room for with the first
 GAP_NUMBERS: Final = 5  # of a gap: the place of its bar, counted from the symbol's first one, and four lengths
 
 
@@ -59,21 +61,30 @@ class BarHistory(HistoryTable):
         absent: i64 = 0,
         stored: StoredRows | None = None,
         number: i64 = 0,
+        blank: bool = True,
     ) -> None:
         super().__init__(room, first, absent, stored, number)
         self.symbol: Final = symbol
         self.timeframe: Final = timeframe
-        rows: i64 = self._stride + self._tail if self._stride else 0
+        rows: i64 = self._stride + self._tail if self._stride and blank else 0
         self._prices: vec[float] = vec[float]([0.0] * (rows * PRICES))
         self._marks: vec[i64] = vec[i64]([0] * (rows * MARKS))
         self.gaps: vec[i64] = vec[i64]([])  # GAP_NUMBERS for each present bar that has a gap before it, in order
 
     def _empty(self, room: i64, first: i64, absent: i64, stored: StoredRows | None, number: i64) -> HistoryTable:
-        return BarHistory(self.symbol, self.timeframe, room, first, absent, stored, number)
+        return BarHistory(self.symbol, self.timeframe, room, first, absent, stored, number, False)
+
+    def _begin(self, table: HistoryTable, start: i64, count: i64) -> None:
+        assert isinstance(table, BarHistory)
+        if self._stride:
+            room, tail, stride = self._stride, self._tail, table._stride
+            self._prices = copied_numbers(table._prices, PRICES, stride, start, count, room, tail)
+            self._marks = copied_wholes(table._marks, MARKS, stride, start, count, room, tail)
+            table._copy_gaps(self, start, 0, count)
 
     def larger(self, keep: i64, number: i64) -> BarHistory:
         """Return a table with the last *keep* bars of this one, which is full; *number* is that of the symbol."""
-        table = self._larger(keep, number)
+        table = self._larger(keep, number, 4 if self.count < FEW else 2)
         assert isinstance(table, BarHistory)
         return table
 
@@ -98,8 +109,8 @@ class BarHistory(HistoryTable):
     ) -> i64:
         """Append a bar, for which there is room, and return its row."""
         row = self.count
-        prices, marks = self._prices, self._marks
         slot = self._stride + row - self._flushed
+        prices, marks = self._prices, self._marks
         at = slot * PRICES
         prices[at] = open
         prices[at + 1] = high
@@ -112,7 +123,10 @@ class BarHistory(HistoryTable):
         marks[at + TICKS] = ticks
         marks[at + CODE] = code
         if gap is not None:
-            gaps = append(self.gaps, self.first + row)
+            gaps = self.gaps
+            if len(gaps) == 0:
+                gaps = vec[i64](capacity=GAPS_ROOM * GAP_NUMBERS)
+            gaps = append(gaps, self.first + row)
             gaps = append(gaps, gap.closed_ns)
             gaps = append(gaps, gap.holiday_ns)
             gaps = append(gaps, gap.break_ns)
@@ -125,9 +139,14 @@ class BarHistory(HistoryTable):
     def end(self) -> float:
         """Read where the next row will be written (`mtf.bars.read_ahead`)."""
         slot = self._stride + self.count - self._flushed
-        if self._stride == 0 or self._marks[slot * MARKS] < NEVER_NS:
+        if self._stride == 0:
             return 0.0
-        return self._prices[slot * PRICES]
+        last: i64 = len(self.gaps) - 1
+        at = slot * MARKS
+        if self._marks[at] < NEVER_NS or self._marks[at + MARKS - 1] < 0 or (last >= 0 and self.gaps[last] < 0):
+            return 0.0
+        at = slot * PRICES
+        return self._prices[at] + self._prices[at + PRICES - 1]  # a row may lie in two lines
 
     def flush(self) -> None:
         """Write the rows of the tail into the columns."""
@@ -181,6 +200,8 @@ class BarHistory(HistoryTable):
         for column in range(MARKS):
             archive.wholes_in(table._marks, at + column * table._stride, stop - start)
         gaps = _gaps_between(table.gaps, self.first + start, self.first + stop)
+        for at in range(0, len(gaps), GAP_NUMBERS):
+            gaps[at] -= self.first + start
         archive.wholes_in(gaps, 0, archive.count(len(gaps), 8))
 
     def load(self, archive: Archive, count: i64) -> None:
@@ -227,20 +248,22 @@ class BarHistory(HistoryTable):
     def _copy_to(self, table: HistoryTable, start: i64, to: i64, count: i64) -> None:
         assert isinstance(table, BarHistory)
         copy_rows(self._prices, PRICES, self._stride, start, table._prices, table._stride, to, count)
-        marks, into = self._marks, table._marks
-        for column in range(MARKS):
-            at = column * self._stride + start
-            place = column * table._stride + to
-            for k in range(count):
-                into[place + k] = marks[at + k]
-        place_in_table = table.first + table._absent + to
-        moved = place_in_table - self.first - self._absent - start
-        gaps = self.gaps
-        for at in range(0, len(gaps), GAP_NUMBERS):
-            if place_in_table <= gaps[at] + moved < place_in_table + count:
-                table.gaps = append(table.gaps, gaps[at] + moved)
-                for k in range(at + 1, at + GAP_NUMBERS):
-                    table.gaps = append(table.gaps, gaps[k])
+        copy_wholes(self._marks, MARKS, self._stride, start, table._marks, table._stride, to, count)
+        self._copy_gaps(table, start, to, count)
+
+    def _copy_gaps(self, table: BarHistory, start: i64, to: i64, count: i64) -> None:
+        """Copy the gaps of rows that are copied; after those of earlier rows."""
+        first = self.first + self._absent + start
+        moved = table.first + table._absent + to - first
+        gaps = _gaps_between(self.gaps, first, first + count)
+        if len(gaps) == 0:
+            return
+        if moved:
+            for at in range(0, len(gaps), GAP_NUMBERS):
+                gaps[at] += moved
+        if len(table.gaps) == 0:  # room for as many a row as there are in these
+            table.gaps = vec[i64](capacity=len(gaps) * table.room // count)
+        table.gaps = extend(table.gaps, gaps)
 
     def _loaded(self, data: bytes) -> HistoryTable:
         return loaded_bars(data, self.symbol, self.timeframe)
@@ -258,16 +281,7 @@ class BarHistory(HistoryTable):
         if self.mark(row, CODE) & HAS_GAP == 0:
             return None
         gaps = self.gaps
-        wanted = self.first + row
-        low: i64 = 0
-        high: i64 = len(gaps) // GAP_NUMBERS
-        while low < high:
-            middle = (low + high) >> 1
-            if gaps[middle * GAP_NUMBERS] < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        at = low * GAP_NUMBERS
+        at = _gap_from(gaps, self.first + row)
         return Gap(closed_ns=gaps[at + 1], holiday_ns=gaps[at + 2], break_ns=gaps[at + 3], silence_ns=gaps[at + 4])
 
     def bar(self, row: i64) -> Bar:
@@ -308,11 +322,19 @@ def loaded_bars(data: bytes, symbol: str, timeframe: Timeframe) -> BarHistory:
 
 
 def _gaps_between(gaps: vec[i64], first: i64, stop: i64) -> vec[i64]:
-    """Return the gaps of bars from *first* up to *stop*, their places counted from *first*."""
-    found = vec[i64]([])
-    for at in range(0, len(gaps), GAP_NUMBERS):
-        if first <= gaps[at] < stop:
-            found = append(found, gaps[at] - first)
-            for k in range(at + 1, at + GAP_NUMBERS):
-                found = append(found, gaps[k])
-    return found
+    """Return the gaps of bars from the place *first* up to *stop*."""
+    begin = _gap_from(gaps, first)
+    return gaps[begin : max(begin, _gap_from(gaps, stop))]
+
+
+def _gap_from(gaps: vec[i64], place: i64) -> i64:
+    """Return where the first gap of a bar from *place* on begins."""
+    low: i64 = 0
+    high: i64 = len(gaps) // GAP_NUMBERS
+    while low < high:
+        middle = (low + high) >> 1
+        if gaps[middle * GAP_NUMBERS] < place:
+            low = middle + 1
+        else:
+            high = middle
+    return low * GAP_NUMBERS

@@ -31,17 +31,18 @@ _NO_HISTORIES: Final[list[BarHistory]] = []
 _NO_GAPS: Final[list[Gap | None]] = []
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Closings:
     """Closings in the order of their rows: `prices` has PRICES numbers of each (open, high, low, close, volume).
 
-    `keep` is how many bars a window has at most.
+    `keep` is how many bars a window has at most, *expected* about how many closings there will be.
     """
 
     __slots__ = (
         "_bars",
         "_gaps",
         "_histories",
+        "_more",
         "_room",
         "count",
         "keep",
@@ -52,13 +53,14 @@ class Closings:
         "timeframe",
     )
 
-    def __init__(self, timeframe: Timeframe, keep: i64) -> None:
+    def __init__(self, timeframe: Timeframe, keep: i64, expected: i64 = 0) -> None:
         self.timeframe: Final = timeframe
         self.keep: Final[i64] = keep
         self.count: i64 = 0
         self.prices: vec[float] = vec[float]([])
         self.marks: vec[i64] = vec[i64]([])  # MARKS of each
         self._room: i64 = 0
+        self._more: i64 = expected if expected > ROOM else ROOM  # closings that there is room for with the next one
         self._histories: list[BarHistory] = _NO_HISTORIES  # lists of its own with the first closing
         self._gaps: list[Gap | None] = _NO_GAPS
         self.timed = True  # of the timeframe, with the first closing; its length likewise
@@ -106,15 +108,17 @@ class Closings:
         self.count = k + 1
 
     def _grow(self) -> None:
-        more = self._room or ROOM
+        more = self._more
         if self._room == 0:
             self._histories = []
             self._gaps = []
             self.timed = self.timeframe.timed
             self.length_ns = self.timeframe.length_ns
-        self.marks = extend(self.marks, vec[i64]([0] * (more * MARKS)))
-        self.prices = extend(self.prices, vec[float]([0.0] * (more * PRICES)))
+        marks, prices = vec[i64]([0] * (more * MARKS)), vec[float]([0.0] * (more * PRICES))
+        self.marks = marks if self._room == 0 else extend(self.marks, marks)
+        self.prices = prices if self._room == 0 else extend(self.prices, prices)
         self._room += more
+        self._more = self._room
 
     def __len__(self) -> int:
         return self.count
@@ -159,7 +163,7 @@ class Closings:
         return newest_bars(self._histories[k], self.marks[k * MARKS + AT] + 1, self.keep)
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class BarClose:
     """One of a frame's closings, for those who want it as an object."""
 

@@ -130,7 +130,7 @@ def end_now(start_ns: i64, time_ns: i64) -> i64:
     return (time_ns if time_ns > start_ns else start_ns) + 1
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Columns:
     """One timeframe's results for one block: a row of numbers per event, and the bars that closed.
 
@@ -163,8 +163,8 @@ class Columns:
         "volume",
     )
 
-    def __init__(self, timeframe: Timeframe, rank: i64, n: i64, codes: bool, keep: i64) -> None:
-        """*keep* is how many completed bars a window has at most."""
+    def __init__(self, timeframe: Timeframe, rank: i64, n: i64, codes: bool, keep: i64, closings: i64 = 0) -> None:
+        """*keep* is how many completed bars a window has at most; some *closings* are expected."""
         self.rank: Final[i64] = rank
         self.open: vec[float] = BLANK.floats(n)
         self.high: vec[float] = BLANK.floats(n)
@@ -182,7 +182,7 @@ class Columns:
         self._gaps: list[Gap | None] = [None]  # by index, those before bars
         self.starts_after: vec[i64] = vec[i64]([])
         self.ends_after: vec[i64] = vec[i64]([])
-        self.closings: Final = Closings(timeframe, keep)
+        self.closings: Final = Closings(timeframe, keep, closings)
         self.header_after: vec[i64] = vec[i64]([])
 
     def add_header(self, start_ns: i64, end_ns: i64, code: i64, gap: Gap | None) -> i64:

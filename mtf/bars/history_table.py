@@ -58,7 +58,11 @@ class HistoryTable:
         raise NotImplementedError
 
     def _empty(self, room: i64, first: i64, absent: i64, stored: StoredRows | None, number: i64) -> HistoryTable:
-        """Return a new table of the same columns."""
+        """Return a new table of the same columns, which have no memory before `_begin`."""
+        raise NotImplementedError
+
+    def _begin(self, table: HistoryTable, start: i64, count: i64) -> None:
+        """Make the columns, with *count* present rows of *table* from the one at *start* on as the first."""
         raise NotImplementedError
 
     def _copy_to(self, table: HistoryTable, start: i64, to: i64, count: i64) -> None:
@@ -92,8 +96,8 @@ class HistoryTable:
                 self._absent = 0
                 self._looked = True
 
-    def _larger(self, keep: i64, number: i64) -> HistoryTable:
-        """Return a table with the last *keep* rows of this one, which is full, and room for more.
+    def _larger(self, keep: i64, number: i64, times: i64) -> HistoryTable:
+        """Return a table with the last *keep* rows of this one, which is full, and room for so many *times* as many.
 
         *number* is that of the symbol; see `next_room`.
         """
@@ -102,7 +106,7 @@ class HistoryTable:
         start = start_of(count, keep)
         absent = max(self._absent - start, 0)
         stored = self._stored if absent else None
-        table = self._empty(next_room(count, keep, number), self.first + start, absent, stored, self._number)
+        table = self._empty(next_room(count, keep, number, times), self.first + start, absent, stored, self._number)
         table._take_last(self, count - start - absent)
         table._looked = self._looked
         return table
@@ -133,6 +137,7 @@ class HistoryTable:
             return self  # another thread has read them
         # From here on no other thread can add a row: see LATER.
         whole = self._empty(self.room, self.first, 0, None, 0)
+        whole._begin(self, 0, 0)
         self.flush()
         to = absent
         for piece in pieces:
@@ -150,7 +155,7 @@ class HistoryTable:
 
     def _take_last(self, table: HistoryTable, count: i64) -> None:
         """Copy the last *count* rows of *table*, which are in its columns, after the absent ones of this new table."""
-        table._copy_to(self, table.count - table._absent - count, 0, count)
+        self._begin(table, table.count - table._absent - count, count)
         self.count += count
         self._flushed = self.count
 

@@ -11,7 +11,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, Archive
-from mtf.bars.growth import copy_rows, flush_rows
+from mtf.bars.growth import copied_numbers, copy_rows, flush_rows
 from mtf.bars.history_table import HistoryTable
 from mtf.errors import CorruptCheckpoint
 from mtf.image import StoredRows
@@ -33,18 +33,26 @@ class ValueRows(HistoryTable):
         absent: i64 = 0,
         stored: StoredRows | None = None,
         number: i64 = 0,
+        blank: bool = True,
     ) -> None:
         super().__init__(room, first, absent, stored, number)
         self.width: Final[i64] = width
-        rows: i64 = self._stride + self._tail if self._stride else 0
+        rows: i64 = self._stride + self._tail if self._stride and blank else 0
         self.numbers: vec[float] = vec[float]([0.0] * (rows * width))
 
     def _empty(self, room: i64, first: i64, absent: i64, stored: StoredRows | None, number: i64) -> HistoryTable:
-        return ValueRows(self.width, room, first, absent, stored, number)
+        return ValueRows(self.width, room, first, absent, stored, number, False)
+
+    def _begin(self, table: HistoryTable, start: i64, count: i64) -> None:
+        assert isinstance(table, ValueRows)
+        if self._stride:
+            self.numbers = copied_numbers(
+                table.numbers, self.width, table._stride, start, count, self._stride, self._tail
+            )
 
     def larger(self, keep: i64, number: i64) -> ValueRows:
         """Return a table with the last *keep* rows of this one, which is full; *number* is that of the symbol."""
-        table = self._larger(keep, number)
+        table = self._larger(keep, number, 2)
         assert isinstance(table, ValueRows)
         return table
 
