@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,14 @@ def vendor_data() -> Path:
     if not (DATA / "PROVENANCE.md").is_file():
         pytest.skip(f"no vendors' data in {DATA}: name its directory with MTF_TEST_DATA")
     return DATA
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_reader_stays() -> Iterator[None]:
+    """End the process that reads Parquet and Arrow files after each module: others count what they leave."""
+    yield
+    if arrow_files := sys.modules.get("mtf.sources.arrow_files"):
+        arrow_files.stop_worker()
 
 
 def _location() -> Path:

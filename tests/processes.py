@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["children_of", "gone", "parent_of"]
+__all__ = ["children", "children_of", "gone", "parent_of"]
 
 
 def gone(pid: int) -> bool:
@@ -20,6 +20,12 @@ def gone(pid: int) -> bool:
 def parent_of(pid: int) -> int:
     """Return the process that started this one."""
     return int(_state_of(pid)[1])
+
+
+def children() -> set[int]:
+    """Return the processes that this one has started and not waited for, ended or not; none without /proc."""
+    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return {pid for pid in pids if parent_of(pid) == os.getpid()}
 
 
 def children_of(pid: int) -> list[tuple[int, str]]:

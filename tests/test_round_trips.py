@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from polars.testing import assert_frame_equal
 
 import mtf
-from mtf.sources import arrow_files
 from tests.data.recorded import Recorder, recorded
 from tests.storage.builders import SYMBOLS, market
 
@@ -24,8 +23,7 @@ SETTINGS: Final[dict[str, Any]] = {"calendar": "fx", "timeframes": "1m,5m,1h,1d"
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("round") / "run"
     recorded(path, market(3, 3_000), **{**SETTINGS, "calendar": "crypto"})
-    yield path
-    arrow_files.stop_worker()
+    return path
 
 
 def ran(source: Any, **options: Any) -> tuple[mtf.Summary, Recorder]:

@@ -7,9 +7,7 @@ whatever runs meanwhile, until it is over before that comes, has been cancelled 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
@@ -17,6 +15,8 @@ from typing import Any, Final
 
 import anyio
 import pytest
+
+from tests.processes import children
 
 __all__ = ["KINDS", "Interrupt", "cancel_everywhere"]
 
@@ -40,13 +40,14 @@ def cancel_everywhere(
     anything but its cancellation, or *work* leaves a task, a thread or a process behind.
     """
     factory = None if loop == "asyncio" else pytest.importorskip(loop).new_event_loop
+    processes = children()
     after = first
     while True:
         threads = set(threading.enumerate())
         steps = _Steps(kind, after)
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_main(work, steps))
-        _check_gone(threads, f"cancelled after step {after}")
+        _check_gone(threads, processes, f"cancelled after step {after}")
         if steps.left >= 0:
             break
         after += stride
@@ -136,11 +137,10 @@ async def _main(work: Callable[[Interrupt], Coroutine[Any, Any, None]], steps: _
     assert not complaints
 
 
-def _check_gone(threads: set[threading.Thread], when: str) -> None:
-    """Check that there are no more threads than *threads*, and no child processes."""
+def _check_gone(threads: set[threading.Thread], processes: set[int], when: str) -> None:
+    """Check that there are no more threads than *threads*, and no more child processes than *processes*."""
     for thread in set(threading.enumerate()) - threads:
         thread.join(PATIENCE_S)
         assert not thread.is_alive(), f"{when}: {thread.name} lives on"
-    with contextlib.suppress(ChildProcessError):  # there is none
-        os.waitpid(-1, os.WNOHANG)
-        raise AssertionError(f"{when}: a process lives on")
+    left = children() - processes
+    assert not left, f"{when}: processes live on: {left}"

@@ -119,6 +119,7 @@ async def test_a_thousand_visitors_leave_nothing_and_nobody_behind(caplog: pytes
         p.add(Plain(), name="stays")
         never: list[asyncio.Task[Any]] = []
         await p.push(mtf.Tick("A", wall.now_ns(), price=1.0))
+        gc.collect()
         before = left()
         for number in range(VISITS):
             wall.pass_ns(SECOND_NS)
@@ -142,6 +143,7 @@ async def test_a_thousand_visitors_leave_nothing_and_nobody_behind(caplog: pytes
 async def test_a_hundred_lives_leave_no_task_thread_or_file(kind: str, tmp_path: Path) -> None:
     """Each with a consumer of every kind, and one in a thread."""
     wall = FakeClock(START_NS)
+    gc.collect()
     before = left()
     await asyncio.to_thread(lambda: None)  # the loop keeps what its pool of threads needs
     for number in range(LIVES // 4 if kind != "stops" else LIVES // 2):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import random
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,12 +30,6 @@ TICKS: Final = pl.DataFrame(
         "ask": [1.1 + i / 100_000 for i in range(ROWS)],
     }
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_worker_stays() -> Iterator[None]:
-    yield
-    arrow_files.stop_worker()
 
 
 def parquet(frame: pl.DataFrame, **options: Any) -> bytes:

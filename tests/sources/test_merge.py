@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import tempfile
@@ -108,6 +109,7 @@ def test_no_more_files_are_open_than_may(tmp_path: Path, packed: bool, monkeypat
     monkeypatch.setattr(feed, "_files_max", lambda: 16)
     monkeypatch.setattr(feed, "PACKED_MAX", 4)
     paths = many(tmp_path / "d", 40, packed=packed)
+    gc.collect()
     before = open_files()
     with reading_ahead(3):
         source = MergedSource([open_source(path) for path in paths])
@@ -140,6 +142,7 @@ def test_a_file_is_opened_when_its_time_has_come(tmp_path: Path) -> None:
     for day in range(30):
         file_of(folder / f"{day:02}.csv", [Row(100 * day + n, f"S{n % 3}", f"{day}.{n}") for n in range(9)])
     source = open_source(folder)
+    gc.collect()
     before, most, more, taken = open_files(), 0, True, Taken()
     while more:
         more = source.fill(taken.builder, 4)
