@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import random
 import sys
 import time
@@ -45,13 +46,15 @@ class Exchange:
         self._resends: Final = resends
         self._news: Final = asyncio.Event()
         self._begun_s = 0.0
+        self._connected_at = 0  # the first message that the newest client can get as it is made
+        self._settled_s = math.inf  # what is made from then on shows that client what was lost before it came
         self._fault_until_s = 0.0
 
     async def make(self) -> None:
-        """Make messages, from the first connection on."""
-        while self.making:
+        """Make messages, from the first connection on, as long as `making`."""
+        while True:
             await asyncio.sleep(0.01)
-            if not self._begun_s:
+            if not self._begun_s or not self.making:
                 continue
             due = int((time.monotonic() - self._begun_s) * self._rate)
             while len(self.messages) < due:
@@ -66,9 +69,10 @@ class Exchange:
             self._news.clear()
 
     async def all_are_in(self) -> None:
-        """Return once the last message is acknowledged, or nothing is for a minute."""
+        """Return once no more are made and the last message is acknowledged, or nothing is for a minute."""
         count, since_s = -1, 0.0
-        while len(self.messages) - 1 not in self.acknowledged:
+        while self.making or len(self.messages) - 1 not in self.acknowledged:
+            self.making = time.monotonic() < self._settled_s
             if len(self.acknowledged) != count:
                 count, since_s = len(self.acknowledged), time.monotonic()
             elif time.monotonic() > since_s + PROGRESS_S:
@@ -80,6 +84,7 @@ class Exchange:
         asked = json.loads(await socket.recv())
         print("connected", flush=True)
         self._begun_s = self._begun_s or time.monotonic()
+        self._connected_at, self._settled_s = len(self.messages), math.inf
         hearing = asyncio.create_task(self._hear(socket))
         try:
             async for message in self._to_send(asked):
@@ -137,7 +142,10 @@ class Exchange:
 
     async def _hear(self, socket: Any) -> None:
         async for text in socket:
-            self.acknowledged.add(json.loads(text)["ack"])
+            number = json.loads(text)["ack"]
+            self.acknowledged.add(number)
+            if self._settled_s == math.inf and number >= self._connected_at:
+                self._settled_s = time.monotonic() + PATIENCE_S * 4
 
     def _falls(self, fault: str) -> bool:
         """Whether this fault is due."""
@@ -158,9 +166,8 @@ async def run(arguments: argparse.Namespace) -> None:
         await asyncio.to_thread(sys.stdin.readline)
         made.behaves = True  # what is missing by now can come, or be noticed
         await asyncio.sleep(STALL_S * 3 + PATIENCE_S * 4)
-        made.making = False
-        await making
         await made.all_are_in()
+        making.cancel()
         report = {
             "messages": made.messages,
             "acknowledged": sorted(made.acknowledged),

@@ -43,7 +43,7 @@ class Shown:
         raise AssertionError(f"no {pattern!r} in {self.notes}")
 
     def ask(self, url: str) -> Any:
-        """Return what the API answers, once the page is loaded."""
+        """Return what the API answers, once it has loaded what it is asked for."""
         until_s = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -51,7 +51,7 @@ class Shown:
                     return json.loads(answer.read())
             except urllib.error.HTTPError as error:
                 with error:
-                    if error.code != 503 or time.monotonic() > until_s:
+                    if error.code not in (404, 503) or time.monotonic() > until_s:
                         raise
 
     def stop(self) -> str:
@@ -97,10 +97,13 @@ def test_the_demo_is_live_in_a_browser_and_leaves_nothing(tmp_path: Path) -> Non
 
 
 def test_a_demo_that_is_kept_goes_on_where_it_was(tmp_path: Path) -> None:
-    seqs, prices = [], []
+    seqs: list[int] = []
+    prices: list[float] = []
     for _ in range(2):
         with started("demo", "kept", "--port", 0, "--rate", 50, cwd=tmp_path) as shown:
-            shown.note("a simulated market, live on")
+            url = shown.note(r"a simulated market, live on (http://127\.0\.0\.1:\d+/)")[1]
+            while shown.ask(f"{url}api/v1/state/EURUSD")["seq"] <= max(seqs, default=0):
+                pass  # it trades
             rest = shown.stop()
         assert "serve kept/" in rest
         state = json_of("state", str(tmp_path / "kept"), "--symbol", "EURUSD", "--json", "--bars", "1")

@@ -38,6 +38,7 @@ __all__ = [
     "merged",
     "stored_bars",
     "until",
+    "until_pushes_are_taken",
     "whole_log",
     "working",
     "write_ticks",
@@ -127,6 +128,18 @@ async def working(
         finally:
             worker.stop()
             await task
+
+
+async def until_pushes_are_taken(broker: Broker, names: ClusterNames) -> None:
+    """Wait until a gateway answers a push, of no events."""
+
+    async def answered() -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                return "events" in await broker.ask_once(names.push_subject, b"[]")
+        return False
+
+    await until(answered, "a gateway")
 
 
 async def until(condition: Any, what: str) -> Any:

@@ -24,6 +24,7 @@ from tests.cluster.clusters import (
     expected_of,
     gateway_of,
     until,
+    until_pushes_are_taken,
     working,
     write_ticks,
 )
@@ -125,8 +126,11 @@ async def test_bars_and_states_come_as_events_do(server: str, tmp_path: Path) ->
     await broker.close()
 
 
-async def test_what_is_pushed_is_what_a_pipeline_makes_of_it(server: str, tmp_path: Path) -> None:
+async def test_what_is_pushed_is_what_a_pipeline_makes_of_it(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each push has its seq, in the order of the calls; an invalid event is refused with the reason."""
+    monkeypatch.setattr("mtf.cluster.broker.ASK_S", 30.0)  # no push is made again
     names = fresh_names()
     ticks = write_ticks(tmp_path / "ticks.csv", 400)
     over = threading.Event()
@@ -151,14 +155,8 @@ async def test_what_is_pushed_is_what_a_pipeline_makes_of_it(server: str, tmp_pa
         working(server, names, await definition_of(broker, names)),
         mtf.Cluster(server, name=names.cluster) as cluster,
     ):
-
-        async def taken() -> tuple[int, int] | None:
-            try:
-                return await cluster.push(ticks[0])
-            except BrokerDown:
-                return None
-
-        given = [await until(taken, "a gateway"), *[await cluster.push(tick) for tick in ticks[1:]]]
+        await until_pushes_are_taken(broker, names)
+        given = [await cluster.push(tick) for tick in ticks]
         with pytest.raises(MalformedEvent, match="negative"):
             await cluster.push(mtf.Tick("S1", ticks[-1].ts_ns, 1.0, 1.5, bid_size=-1.0))
         for partition in range(2):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import subprocess
 import sys
@@ -12,12 +11,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from mtf.cluster.broker import Broker
 from mtf.cluster.broker_process import BrokerProcess
 from mtf.cluster.cluster_client import Cluster
-from mtf.errors import BrokerDown
+from mtf.cluster.subjects import ClusterNames
 from mtf.events.tick import Tick
 from tests.cli.builders import mtf
-from tests.cluster.clusters import until, write_ticks
+from tests.cluster.clusters import until_pushes_are_taken, write_ticks
 
 pytestmark = pytest.mark.cluster
 
@@ -70,8 +70,11 @@ def test_a_cluster_from_its_file_to_a_repaired_partition(
     assert mtf("cluster", "verify", "--mirror", "mirror").exit_code == 0
 
 
-def test_a_gateway_on_standby_takes_over_from_one_that_dies(server: BrokerProcess, tmp_path: Path) -> None:
+def test_a_gateway_on_standby_takes_over_from_one_that_dies(
+    server: BrokerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever was acknowledged is there, and seqs go on; one that is stopped while it waits ends."""
+    monkeypatch.setattr("mtf.cluster.broker.ASK_S", 30.0)  # no push is made again
     file = tmp_path / "cluster.toml"
     file.write_text(f'servers = "{server.url}"\npartitions = 2\n[results]\ncalendar = "crypto"\n')
     assert mtf("cluster", "init", "--config", str(file)).exit_code == 0
@@ -109,11 +112,6 @@ def test_a_gateway_on_standby_takes_over_from_one_that_dies(server: BrokerProces
 
 async def _pushed(url: str, ticks: list[Tick]) -> list[tuple[int, int]]:
     """Push *ticks* once a gateway takes them, and return what they are given."""
-    async with Cluster(url) as cluster:
-
-        async def taken() -> tuple[int, int] | None:
-            with contextlib.suppress(BrokerDown):
-                return await cluster.push(ticks[0])
-            return None
-
-        return [await until(taken, "an answer to a push"), *[await cluster.push(tick) for tick in ticks[1:]]]
+    async with Broker.connected(url) as broker, Cluster(url) as cluster:
+        await until_pushes_are_taken(broker, ClusterNames())
+        return [await cluster.push(tick) for tick in ticks]

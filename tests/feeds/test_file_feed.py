@@ -52,7 +52,7 @@ class Followed:
 
     async def idle(self, asked: int) -> None:
         """Return once the feed waits for the next look, which is none of the first *asked* times it was waited for."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.wall.now_ns() + LOOK_NS not in self.wall.asked_ns[asked:]:
                 if self.task.done():
                     self.task.result()

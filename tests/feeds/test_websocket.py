@@ -79,7 +79,7 @@ async def test_a_server_that_stalls_is_left() -> None:
 
     counter = iter(range(1, 100))
     async with serving(handler) as url:
-        live = of(url, stall_s=0.05)
+        live = of(url, stall_s=0.5)
         assert await numbers(live, 3) == [1, 2, 3]
         assert live.statistics().stalls == 2
 

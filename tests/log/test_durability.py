@@ -75,10 +75,7 @@ def test_group_returns_when_written_and_syncs_soon_after(run: Run, begins: bool)
         assert writer.try_append(MADE[0])
         assert writer.last_seq == 2
         assert writer.durable_seq == 0
-        loop = asyncio.get_running_loop()
-        written = loop.time()
         await begun(disk)
-        assert loop.time() - written < 5
         assert writer.try_append(MADE[1])  # the loop is free while the disk is busy
         assert writer.durable_seq == 0
         disk.gate.set()

@@ -215,7 +215,7 @@ async def test_failure_does_not_wait_for_a_consumer_that_wants_nothing_of_what_i
             await p.push(MINUTES[0])
 
     with pytest.raises(ActorFailed):
-        await asyncio.wait_for(body(), 5)
+        await asyncio.wait_for(body(), 60)
 
 
 # remove
@@ -269,7 +269,7 @@ async def test_consumer_that_removes_itself_is_shown_nothing_more_of_the_same_bl
     async with pipeline() as p:
         before = live(p)
         p.add(Plain() if kind == "plain" else Async())
-        await asyncio.wait_for(hand_in(p, MINUTES), 10)
+        await asyncio.wait_for(hand_in(p, MINUTES), 60)
         await settle()
         assert live(p) == before
     assert seqs == [1, 2]
@@ -313,7 +313,7 @@ async def test_consumer_that_is_removed_during_a_checkpoint_is_left_out_of_it(tm
         taking = asyncio.create_task(p.checkpoint())
         await settle()
         leaving = asyncio.ensure_future(p.remove(saving))
-        assert await asyncio.wait_for(taking, 10) == 1
+        assert await asyncio.wait_for(taking, 60) == 1
         saving.go.set()
         await leaving
         assert ["does not include waiting" in note for note in p.notes] == [True]

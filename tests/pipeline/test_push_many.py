@@ -140,7 +140,7 @@ async def test_nowait_is_logged_without_another_push(durability: str) -> None:
     async with pipeline(data=storage, checkpoint_seconds=None, durability=durability) as p:
         seq = p.push_nowait(STREAM[0])
         assert seq == 1
-        await asyncio.wait_for(p.applied(seq), 5)
+        await asyncio.wait_for(p.applied(seq), 60)
         assert p.snapshot("A").seq == 1
 
 

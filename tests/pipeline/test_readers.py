@@ -63,7 +63,7 @@ async def test_watch_yields_the_newest_state_once_it_has_changed() -> None:
         await turns()
         assert len(found) == 3, "nothing has changed"
         await p.push(ticks("B:10:00:05@1")[0])
-    await asyncio.wait_for(reading, 5)
+    await asyncio.wait_for(reading, 60)
     assert found[3:] == [("B", 7)]
 
 

@@ -154,7 +154,10 @@ async def test_sighup_reads_the_file_and_the_token_again(tmp_path: Path) -> None
         assert await service.process.wait() == 0
 
 
-async def test_the_process_that_serves_is_started_again_and_ends_with_the_service(tmp_path: Path) -> None:
+async def test_the_process_that_serves_is_started_again_and_ends_with_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtf.service.page_process.END_S", 60.0)
     settings = configured(tmp_path)
     setup = {"data": settings.pipeline.data, "host": "127.0.0.1", "port": 0, "token": None, "allow_hosts": []}
     async with pipeline_of(settings.pipeline):

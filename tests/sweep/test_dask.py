@@ -101,7 +101,9 @@ async def test_results_are_those_of_serial_replays_though_a_job_and_a_worker_are
     report = await running
     assert gone(pid), "no job outlives its worker"
     assert (report.done, report.failed) == (4, 0), report.errors
-    assert [row["attempts"] for row in report.rows] == [1, 2, 1, 1]
+    attempts = [row["attempts"] for row in report.rows]
+    assert attempts[1] == 2
+    assert set(attempts) <= {1, 2}, "the worker may have had another job, too"
     await check_serial(report, SPECS, log, strategies.Crossings)
     again = await sweep(log, **call)
     assert (again.done, again.skipped) == (0, 4)

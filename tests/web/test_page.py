@@ -85,7 +85,7 @@ async def test_the_past_plays_at_its_speed_and_stops(data: Path) -> None:
         await page.page.keyboard.press("Space")
         await page.until("() => +document.querySelector('.market').dataset.seq > 510")
         await page.page.keyboard.press("Space")
-        await asyncio.sleep(0.3)
+        await page.until("() => !window.mtf.playing && !window.mtf.pastBusy && !window.mtf.frame")
         seq = await page.seq()
         same(await page.shown(), expected(data, seq))
 
