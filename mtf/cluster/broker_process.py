@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,6 +25,9 @@ PAYLOAD_BYTES_MAX: Final = 8 << 20
 READY_S: Final = 20.0
 LOOK_S: Final = 0.02
 PR_SET_PDEATHSIG: Final = 1
+PORT_MIN: Final = 20_000
+TRIES: Final = 100
+OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")  # what Linux gives outgoing connections
 
 
 def server_program() -> str:
@@ -35,11 +40,23 @@ def server_program() -> str:
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+    """Return a port of this machine that nobody listens on, another one with each call.
+
+    On Linux it is one that no outgoing connection gets before somebody listens on it.
+    """
+    try:
+        ports = range(PORT_MIN, int(OUTGOING.read_text(encoding="ascii").split()[0]))
+    except OSError:
+        ports = range(0)
+    draw = random.SystemRandom()  # processes with the same seed would race for the same ports
+    for wanted in (*draw.sample(ports, min(TRIES, len(ports))), *(0,) * TRIES):  # 0: any
+        with socket.socket() as listening, contextlib.suppress(OSError):
+            listening.bind(("127.0.0.1", wanted))
+            port: int = listening.getsockname()[1]
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port
+    raise BrokerDown("this machine has no free port")
 
 
 def end_with_parent() -> None:
@@ -48,6 +65,7 @@ def end_with_parent() -> None:
         _C.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
+_GIVEN: Final[set[int]] = set()  # ports that `free_port` has returned
 _C: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 

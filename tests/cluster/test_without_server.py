@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mtf.cluster.broker_process import OUTGOING, free_port
 from mtf.cluster.cluster_settings import read_cluster_settings
 from mtf.cluster.owner import steps_of
 from mtf.cluster.partitioning import Partitioning
@@ -26,6 +27,14 @@ def test_import_mtf_loads_no_part_of_it() -> None:
         "or name.startswith('mtf.cluster')]; assert not found, found; mtf.Cluster; assert 'nats' not in sys.modules"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_ports_are_distinct_and_none_that_an_outgoing_connection_gets() -> None:
+    ports = [free_port() for _ in range(300)]
+    assert len(set(ports)) == 300
+    first = int(OUTGOING.read_text().split()[0]) if OUTGOING.exists() else 0
+    if first > 30_000:  # the default of Linux is 32,768
+        assert max(ports) < first
 
 
 def test_partitions_are_in_their_bounds() -> None:
