@@ -19,7 +19,7 @@ from mtf.order import ORDER, LogOrder
 from mtf.sources.merge import known_sources
 from mtf.sources.read_as import reading_text, readings_of
 from mtf.storage.checkpoint_files import FileCheckpointStore
-from mtf.storage.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
+from mtf.storage.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, bytes_of, history_of
 from mtf.storage.imported import imported_in
 from mtf.storage.malformed_rows import rows_aside
 
@@ -89,9 +89,9 @@ def torn_text(tail: dict[str, Any]) -> str:
 
 def _bytes(directory: Path) -> dict[str, int]:
     sizes = {
-        LOG: sum(path.lstat().st_size for path in (directory / LOG).glob("*")),
-        CHECKPOINTS: sum(path.lstat().st_size for path in (directory / CHECKPOINTS).glob("*")),
-        HISTORY: sum(path.lstat().st_size for path in directory.glob(f"{HISTORY}*")),
+        LOG: bytes_of((directory / LOG).glob("*")),
+        CHECKPOINTS: bytes_of((directory / CHECKPOINTS).glob("*")),
+        HISTORY: bytes_of(directory.glob(f"{HISTORY}*")),
     }
     return sizes | {"total": sum(sizes.values())}
 

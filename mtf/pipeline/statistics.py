@@ -6,8 +6,6 @@ is counted just for this.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,7 +15,7 @@ from mtf.bars.verdicts import Counts, total_of
 from mtf.errors import MtfError
 from mtf.pipeline.consumer_statistics import ConsumerStatistics
 from mtf.pipeline.shown_lag import LagStatistics
-from mtf.storage.datadir import LOG, DataDir
+from mtf.storage.datadir import LOG, DataDir, bytes_of
 
 if TYPE_CHECKING:
     from mtf.pipeline.run import Run
@@ -177,21 +175,9 @@ def _log(run: Run) -> LogStatistics | None:
         return None
     storage = run.storage.storage
     return LogStatistics(
-        bytes=_bytes_in(storage.path / LOG) if isinstance(storage, DataDir) else 0,
+        bytes=bytes_of((storage.path / LOG).iterdir()) if isinstance(storage, DataDir) else 0,
         durable_seq=writer.durable_seq,
         syncs=writer.syncs,
         sync_ns=writer.sync_ns,
         last_sync_ns=writer.last_sync_ns,
     )
-
-
-def _bytes_in(folder: Path) -> int:
-    """Return the bytes of all files in *folder*; a file that is removed meanwhile counts as 0."""
-    total = 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                total += entry.stat(follow_symlinks=False).st_size
-            except FileNotFoundError:
-                continue
-    return total

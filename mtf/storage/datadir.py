@@ -11,7 +11,9 @@ A directory may come from a stranger: no link in it is followed out of it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -30,6 +32,7 @@ from mtf.storage.storage import BarSettings, Storage
 __all__ = [
     "DataDir",
     "Place",
+    "bytes_of",
     "check_has_log",
     "checkpoints_of",
     "history_of",
@@ -149,6 +152,15 @@ def recover(path: Path, fs: FileSystem) -> None:
 def checkpoints_of(path: Path, config: Config) -> FileCheckpointStore:
     """Return the checkpoints of *path*, with room for the largest state of *config*."""
     return DataDir(path).checkpoints(config)
+
+
+def bytes_of(paths: Iterable[Path]) -> int:
+    """Return the size of all these files; one that a writer has removed meanwhile counts as 0."""
+    total = 0
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total
 
 
 def check_has_log(path: Path) -> None:

@@ -14,7 +14,7 @@ from mtf.log.expiry import expired_seq
 from mtf.log.log_reader import first_logged_seq
 from mtf.log.retention import retain
 from mtf.storage.checkpoint_meta import is_meta, saved_states
-from mtf.storage.datadir import CHECKPOINTS, HISTORY, LOG, checkpoints_of, history_of, logged_config
+from mtf.storage.datadir import CHECKPOINTS, HISTORY, LOG, bytes_of, checkpoints_of, history_of, logged_config
 from mtf.storage.history.pruning import Keep
 
 __all__ = ["PrunedLog", "prune_log"]
@@ -73,4 +73,4 @@ def _needed(path: Path) -> tuple[int, int, str]:
 
 
 def _size(folder: Path) -> int:
-    return sum(each.stat().st_size for each in folder.iterdir() if each.suffix in (".log", ".idx"))
+    return bytes_of(each for each in folder.iterdir() if each.suffix in (".log", ".idx"))

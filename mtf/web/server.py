@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mtf.errors import ConfigError, MissingPackage, MtfError
-from mtf.storage.datadir import LOG
+from mtf.storage.datadir import LOG, bytes_of
 from mtf.tasks import cancelled
 from mtf.web.market import Market
 from mtf.web.past import Past
@@ -167,18 +167,9 @@ class Server:
             "rejects": _rejects(market, past),
             "viewers": self.viewers(),
             "memory_bytes": _memory_bytes(),
-            "log_bytes": _bytes_in(self._path / LOG),
+            "log_bytes": bytes_of((self._path / LOG).iterdir()),
             **(self._more_health() if self._more_health is not None else {}),
         }
-
-
-def _bytes_in(folder: Path) -> int:
-    """Return the size of the files in *folder*, of which a writer may remove some meanwhile."""
-    total = 0
-    for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            total += path.stat().st_size
-    return total
 
 
 def _memory_bytes() -> int:

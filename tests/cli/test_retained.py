@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,23 @@ def test_inspect_says_what_is_kept(kept: Path, first_seq: int) -> None:
     first_ns = json_of("ticks", kept, "--symbol", "EURUSD", "--format", "json")[0]["ts_ns"]
     assert found["first_event_ns"] == first_ns
     assert mtf("inspect", kept).exit_code == 0
+
+
+@pytest.mark.parametrize("words", [("inspect",), ("prune", "--log-max-size", "1GB")])
+def test_a_file_that_is_gone_by_the_time_it_is_looked_at_counts_as_nothing(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A run renames and removes files of its directory while others look."""
+    path = shutil.copytree(kept, tmp_path / "run")
+    command, *options = words
+
+    def with_one_more(look: Callable[..., Iterator[Path]]) -> Callable[..., Iterator[Path]]:
+        return lambda folder, *pattern: itertools.chain(look(folder, *pattern), [folder / "gone.log"])
+
+    for name in ("glob", "iterdir"):
+        monkeypatch.setattr(Path, name, with_one_more(getattr(Path, name)))
+    found = mtf(command, path, *options)
+    assert found.exit_code == 0, found.output
 
 
 def test_ticks_begin_with_the_first_that_is_kept(kept: Path, first_seq: int) -> None:
