@@ -90,8 +90,8 @@ async def _serve(directory: Path, place: dict[str, Any], *, open_page: bool) -> 
         return True
 
     async with Server(directory, **place) as server:
-        _announce(directory, server.url, None if place["token"] else server.token, open_page=open_page)
         with stop_on_signals(stop):
+            _announce(directory, server.url, None if place["token"] else server.token, open_page=open_page)
             await stopped.wait()
 
 

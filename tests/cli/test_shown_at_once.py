@@ -157,6 +157,12 @@ def test_a_file_is_run_and_shown_until_ctrl_c(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["eurusd.csv"]
 
 
+def test_ctrl_c_ends_it_well_as_soon_as_its_address_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mtf("run", "synthetic", "--events", 10, "--data", tmp_path / "run")
+    monkeypatch.setattr("mtf.cli.serve_command.note", lambda _: signal.raise_signal(signal.SIGINT))
+    assert mtf("serve", tmp_path / "run", "--port", 0).exit_code == 0
+
+
 def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
     empty = mtf("serve", tmp_path / "empty.csv", "--port", 0)
