@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from mtf.config import Config
 from mtf.log import first_logged_seq
 from mtf.pipeline import Pipeline
 from mtf.storage.history import writer
+from mtf.storage.history.tidying import merged_of
 from mtf.storage.history.writer import HistoryWriter
 from tests.alive import run_of
 from tests.storage.builders import at_rest, feed, history_rows, market, rewind_history
@@ -122,6 +125,39 @@ async def test_reader_that_never_ends_does_not_let_the_write_ahead_log_grow(
             assert ["has not ended its transaction" in note for note in pipeline.notes] == [True]
         await feed(pipeline, EVENTS[390:])
         await pipeline.checkpoint()
+    assert history_rows(tmp_path / "data") == await whole(tmp_path / "whole")
+
+
+async def test_bars_wait_while_the_writer_itself_reads_what_it_merges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That ends by itself: there is no note, and nothing is left to the next start."""
+    limit = 100_000
+    monkeypatch.setattr(writer, "WAL_BYTES_MAX", limit)
+    is_full, empty = threading.Event(), HistoryWriter._empty_wal
+
+    def slow_merge(path: Path, *arguments: Any) -> Any:
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM packs").fetchall()
+            assert is_full.wait(60)
+        return merged_of(path, *arguments)
+
+    async def seen_empty(self: HistoryWriter, connection: Any) -> bool:
+        done = await empty(self, connection)
+        if not done and (tmp_path / "data" / "history.sqlite-wal").stat().st_size >= limit:
+            is_full.set()
+        return done
+
+    monkeypatch.setattr(writer, "merged_of", slow_merge)
+    monkeypatch.setattr(HistoryWriter, "_empty_wal", seen_empty)
+    async with pipeline_on(tmp_path / "data") as pipeline:
+        for seq in range(390):
+            await feed(pipeline, EVENTS[seq : seq + 1])
+            await pipeline.checkpoint()
+        assert is_full.is_set()
+        await feed(pipeline, EVENTS[390:])
+    assert not any("history" in note for note in pipeline.notes)
     assert history_rows(tmp_path / "data") == await whole(tmp_path / "whole")
 
 

@@ -129,6 +129,7 @@ class HistoryWriter(BarKeeper):
         self._timer: Timer | None = None  # stores what waits
         self._due: asyncio.Task[None] | None = None  # stores what was gathered
         self._tidying: asyncio.Task[None] | None = None  # merges what was stored
+        self._reading: asyncio.Future[Any] | None = None  # its newest work in the thread, which reads
         self._opening: asyncio.Future[aiosqlite.Connection] | None = None
         self._connection: aiosqlite.Connection | None = None  # while it is open
         self._closing: asyncio.Future[None] | None = None
@@ -395,9 +396,9 @@ class HistoryWriter(BarKeeper):
                 if pruned is not None and self._is_open():
                     await self._try(partial(self._shorten, book=pruned[0], statements=pruned[1]), connection)
 
-    async def _in_thread(self, work: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Return the result of *work*, run in the thread for such work."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+    def _in_thread(self, work: Callable[..., Answer], *arguments: Any) -> asyncio.Future[Answer]:
+        """Run *work* in the thread for such work."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def _is_open(self) -> bool:
         return self._connection is not None
@@ -410,7 +411,8 @@ class HistoryWriter(BarKeeper):
 
         """
         try:
-            return await self._in_thread(find, *arguments)
+            self._reading = reading = self._in_thread(find, *arguments)
+            return await reading
         except DataDirError as error:
             if not self._noted_untidy:
                 self._noted_untidy = True
@@ -428,6 +430,10 @@ class HistoryWriter(BarKeeper):
         if size < self._empty_at or await self._empty_wal(connection):
             return
         if size >= WAL_BYTES_MAX:
+            if self._reading is not None:  # the reader may be this one itself, or have been until now
+                await asyncio.wait([self._reading])
+                if await self._empty_wal(connection):
+                    return
             raise _Locked(READER)
         self._empty_at = min(2 * size, WAL_BYTES_MAX)
 
