@@ -8,7 +8,6 @@ time, once or several times per symbol, for few symbols or many.
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import sys
 from functools import partial
@@ -105,7 +104,6 @@ def main() -> int:
     within = True
     for symbols, seconds in CASES:
         ticks = market(symbols, seconds)
-        gc.collect()
         works = [timed(partial(each, ticks)) for each in (by_hand, by_mtf)]
         hand, ours = (min(taken) / TICKS * 1e9 for taken in in_turn(ROUNDS, *works))
         label = f"{symbols:,} symbol{'s' if symbols > 1 else ''}, a tick each {seconds:g} s"

@@ -43,8 +43,8 @@ class Aggregator(Core):
     __slots__ = (
         "_anchor_ns",
         "_builders",
-        "_closed",
         "_codes",
+        "_expected",
         "_forming",
         "_history",
         "_kind",
@@ -69,7 +69,7 @@ class Aggregator(Core):
         self._forming: Final = FormingBars(timeframe.length_ns)
         self._builders: list[BarBuilder] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
-        self._closed: i64 = 0  # of those in the block before
+        self._expected: i64 = 0  # as in the block before, and some more
         self._read = 0.0  # of no meaning: it keeps what is read ahead from being optimized away
 
     def aggregate(self, judged: JudgedBlock) -> Columns:
@@ -79,7 +79,7 @@ class Aggregator(Core):
         block = judged.block
         n = block.count
         rows = block.rows
-        columns = Columns(self.timeframe, self.rank, n, self._codes, self._history, min(self._closed, n))
+        columns = Columns(self.timeframe, self.rank, n, self._codes, self._history, min(self._expected, n))
         effects, prices, volumes, clocks = judged.effects, judged.prices, judged.volumes, judged.clocks
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, counts, headers, codes = columns.volume, columns.ticks, columns.header, columns.codes
@@ -476,7 +476,7 @@ class Aggregator(Core):
                 starts_after[k] = bounds[2 * number]
                 ends_after[k] = bounds[2 * number + 1]
         forming.end_block()
-        self._closed = columns.closings.count
+        self._expected = columns.closings.count + (columns.closings.count >> 3)
         columns.header_after = header_after
         columns.starts_after = starts_after
         columns.ends_after = ends_after

@@ -23,7 +23,7 @@ from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES, canonical
 
-__all__ = ["Digest", "write_bar"]
+__all__ = ["CHUNK", "Digest", "write_bar"]
 
 ROWS_CHUNK: Final = 1024 * ROW_BYTES
 CHUNK: Final = 16_384

@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.closings import END, MARKS, NUMBER, START
 from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, Columns, end_now
-from mtf.bars.digest import Digest, write_bar
+from mtf.bars.digest import CHUNK, Digest, write_bar
 from mtf.bars.judged_block import JudgedBlock
 from mtf.frames.frame_closings import FrameClosings
 from mtf.frames.symbol_state import SymbolState
@@ -102,4 +102,7 @@ class Frame:
                 part = closings.values_part(k)
                 values, width = part.completed, part.width
             write_bar(out, first_seq, closings.part(k), place, values, place * width, width)
+            if len(out) >= CHUNK:  # while they are near
+                digest.bars(out.getvalue())
+                out = BytesWriter()
         digest.bars(out.getvalue())

@@ -18,6 +18,7 @@ from mtf.data.data_reader import DataReader
 from mtf.errors import ConfigError
 from mtf.events.block import Block, SymbolTable
 from mtf.events.block_builder import BlockBuilder
+from mtf.events.block_size import BlockSize
 from mtf.kernel import Kernel, bar_clock_of
 from mtf.order import BY_LOG, BY_TIME, LogOrder, OutOfOrderWarning
 from mtf.pipeline.reading import OUT_OF_ORDER, open_given
@@ -27,8 +28,6 @@ from mtf.storage.datadir import LOG
 from mtf.storage.restore import fresh_engine, logged_blocks
 
 __all__ = ["Feed", "feed_of"]
-
-BLOCK_EVENTS: Final = 1024
 
 
 class Feed:
@@ -118,13 +117,14 @@ class SourceFeed(Feed):
         config, order = self.config, LogOrder()
         builder = BlockBuilder(SymbolTable(), aside=self._malformed, bar_clock=_bar_clock(config))
         builder.one_kind = config.price == "auto"
+        size = BlockSize.of(None, indicators=any(config.indicators))
         order.begin((), None)
         known = reordered = 0
         next_seq, more = 1, True
         while more:
             builder.ordered = order.kind != BY_LOG
             try:
-                more = opened.fill(builder, BLOCK_EVENTS)
+                more = opened.fill(builder, size.events(len(builder.symbols.names)))
             finally:
                 builder.ordered = False
             last_seq = next_seq + builder.count - 1

@@ -47,7 +47,7 @@ class _Following:
         options = run.options
         name = "" if run.storage is None else run.storage.name
         terms = Terms(
-            limit=options.block_events,
+            limit=options.events_at_once,
             bar_clock=run.bar_clock,
             ahead_ns=options.max_ahead_ns if options.is_live else None,
             check=lambda known, now: check_same(name, self._feed.name, known, now),

@@ -158,7 +158,7 @@ async def read_history(
         builder.clock(ns, BY_IMPORT, 0, name)
         if run.source.next_seq > last_seq:
             run.source.positions.update({**(entries or {}), IMPORTED: Imported(last_seq, until_ns).record()})
-        if builder.count >= run.options.block_events or run.source.next_seq > last_seq:
+        if builder.count >= run.options.events_at_once or run.source.next_seq > last_seq:
             await run.source.flush(run.source.next_seq - 1)
     await run.drain()
     run.pushes.ended = True

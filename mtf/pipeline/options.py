@@ -13,15 +13,15 @@ from mtf.clock import SystemClock, WallClock
 from mtf.errors import ConfigError
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import BLOCK_EVENTS_MAX
+from mtf.events.block_size import BLOCK_EVENTS, BlockSize
 from mtf.events.old_stamps import OLDEST_NS
 from mtf.log import CHECKS, DURABILITIES, Check, Durability
 from mtf.storage.datadir import DataDir, Place, storage_of
 from mtf.storage.history.pruning import Keep
 from mtf.storage.storage import BarSettings, Storage
 
-__all__ = ["BLOCK_EVENTS", "MAX_AHEAD_NS", "Options"]
+__all__ = ["MAX_AHEAD_NS", "Options"]
 
-BLOCK_EVENTS: Final = 1024
 BLOCK_EVENTS_LIMIT: Final = BLOCK_EVENTS_MAX - EVENTS_PER_BAR + 1  # a bar's events stay together
 MAX_AHEAD_NS: Final = 60_000_000_000
 CHECK: Final = "background"
@@ -68,7 +68,7 @@ class Options:
     compress: bool = attrs.field(default=True)
     check: Check = attrs.field(default=CHECK)
     keep_events: int | None = attrs.field(default=None, validator=_check_whole)
-    block_events: int = attrs.field(default=BLOCK_EVENTS, validator=_check_whole)
+    block_events: int | None = attrs.field(default=None, validator=_check_whole)
     workers: int = attrs.field(default=0, validator=_check_whole)
     max_ahead_ns: int = attrs.field(default=MAX_AHEAD_NS, validator=_check_whole)
     clock: str = attrs.field(default="both")
@@ -84,7 +84,7 @@ class Options:
     keep_history_bytes: int | None = attrs.field(default=None, validator=_check_whole)
 
     def __attrs_post_init__(self) -> None:
-        if not 1 <= self.block_events <= BLOCK_EVENTS_LIMIT:
+        if self.block_events is not None and not 1 <= self.block_events <= BLOCK_EVENTS_LIMIT:
             raise ConfigError(f"block_events must be between 1 and {BLOCK_EVENTS_LIMIT}, got {self.block_events}")
         if self.durability not in DURABILITIES:
             raise ConfigError(f"durability must be one of {', '.join(DURABILITIES)}, got {self.durability!r}")
@@ -118,6 +118,15 @@ class Options:
     def storage(self) -> Storage | None:
         """Where all is kept; of a data directory, the log is checked as asked."""
         return self.data.checked(self.check) if isinstance(self.data, DataDir) else self.data
+
+    @property
+    def events_at_once(self) -> int:
+        """How many pushed events go through at once."""
+        return self.block_events or BLOCK_EVENTS
+
+    def block_size(self, *, indicators: bool) -> BlockSize:
+        """Return the size of blocks of a source, with *indicators* or without."""
+        return BlockSize.of(self.block_events, indicators=indicators)
 
     @property
     def keeps_whole_log(self) -> bool:

@@ -24,7 +24,7 @@ from mtf.kernel import Kernel
 from mtf.order import BY_TIME
 from mtf.pipeline.feeding import feed_live
 from mtf.pipeline.following import follow_live
-from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, Options
+from mtf.pipeline.options import MAX_AHEAD_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
 from mtf.pipeline.reports import report_read
@@ -62,7 +62,8 @@ class Pipeline(Warming, RunFacts):
     - *history_values* says whether completed indicator values are stored with the bars; *keep_history_ns* is how long
       bars and rejects are kept, counted back from the newest bar, and *keep_history_bytes* their maximum size; None
       (the default): no limit. Older ones are removed now and then;
-    - *block_events* is the maximum number of events that go through the actors at once;
+    - *block_events* is the maximum number of events that go through the actors at once; None (the default): 1024, or up
+      to 4096 of a source with many symbols and without indicators;
     - *workers* is how many processes compute indicators beside this one, which computes a share itself
       (docs/performance.md says when that pays);
     - *clock* is `both` if in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use is
@@ -103,7 +104,7 @@ class Pipeline(Warming, RunFacts):
         history_values: bool = True,
         keep_history_ns: int | None = None,
         keep_history_bytes: int | None = None,
-        block_events: int = BLOCK_EVENTS,
+        block_events: int | None = None,
         workers: int = 0,
         max_ahead_ns: int = MAX_AHEAD_NS,
         clock: str = "both",

@@ -55,7 +55,7 @@ class Pushes:
 
     def __init__(self, config: Config, options: Options, source: Sequencer, hangs: Hangs, notes: Notes) -> None:
         self._config: Final = config
-        self._block_events: Final = options.block_events
+        self._block_events: Final = options.events_at_once
         self._is_live: Final = options.is_live
         self._live_ns: Final = options.live_ns
         self._max_ahead_ns: Final = options.max_ahead_ns

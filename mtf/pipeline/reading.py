@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from mtf.actors.sequencer import Sequencer
 from mtf.errors import ConfigError, OutOfOrder
+from mtf.events.block_size import BlockSize
 from mtf.loggers import report
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
+from mtf.pipeline.pace import give_way
 from mtf.pipeline.threads import in_thread
 from mtf.sources.given import parts_given
 from mtf.sources.merge import MergedSource
@@ -47,12 +49,12 @@ class Reading:
         self,
         actor: Sequencer,
         storage: OpenStorage | None,
-        block_events: int,
+        block_size: BlockSize,
     ) -> None:
         self.order = LogOrder()  # the order of the events of finite sources in the log
         self._actor: Final = actor
         self._storage: Final = storage
-        self._block_events: Final = block_events
+        self._block_size: Final = block_size
         self._running: list[str] = []  # the orders of the sources that are being read
         self._seeding: Final = asyncio.Lock()  # held while the order reads what was logged before
 
@@ -135,7 +137,7 @@ class Reading:
             first_seq = actor.next_seq
             builder.ordered = order == BY_TIME and self.order.kind != BY_LOG
             try:
-                more = source.fill(builder, self._block_events)
+                more = source.fill(builder, self._block_size.events(len(builder.symbols.names)))
             finally:
                 builder.ordered = False
             self.order.given(source.name, order, first_seq, actor.next_seq - 1, actor.taken_seq)
@@ -154,7 +156,7 @@ class Reading:
                 if order == BY_TIME:
                     warnings.warn(f"{source.name}: {OUT_OF_ORDER}", OutOfOrderWarning, stacklevel=4)
             if loop.time() - turn_s > YIELD_EVERY_S:
-                await asyncio.sleep(0)
+                await give_way()
                 turn_s = loop.time()
 
 

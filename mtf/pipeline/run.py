@@ -75,12 +75,13 @@ class Run:
         )
         self.builder.one_kind = config.price == "auto"
         self.writer: Final = None if storage is None else storage.writer(options.durability, self._writer_failed)
+        size = options.block_size(indicators=bool(self.engine.calculators))
         self.checkpoints: Final = CheckpointProgress(lambda: self.reports.counted(self.source.gate))
         self.wiring: Final = Wiring(
             self.engine,
             self.builder,
             self.writer,
-            block_events=options.block_events,
+            block_events=size.most,
             workers=options.workers,
             published=self.on_published,
             passed=lambda marker: self._barriers.passed(marker, self.audience.actors),
@@ -100,9 +101,9 @@ class Run:
         )
         self.audience: Final = self.enrolment.audience
         self._barriers: Final = self.enrolment.barriers
-        self.reading: Final = Reading(self.source, storage, options.block_events)
+        self.reading: Final = Reading(self.source, storage, size)
         self.keep_order(LogOrder(None if storage is None else storage.log.positions.get(ORDER)))
-        self.catchup: Final = CatchUp(config, storage, block_events=options.block_events)
+        self.catchup: Final = CatchUp(config, storage, block_events=size.least)
         self.bar_clock.strict = config.asked and not self.catchup.seq
         self._loop: Final = asyncio.get_running_loop()
         self._applied: Final = Waiters()  # waiters for a seq to be published

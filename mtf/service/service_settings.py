@@ -17,7 +17,7 @@ from mtf.errors import ConfigError
 from mtf.events.old_stamps import OLDEST_NS
 from mtf.feeds.file_feed import FOLLOW_S, REPLACED_S
 from mtf.feeds.live_feed import CONNECT_S, PATIENCE_S, STALL_S
-from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS
+from mtf.pipeline.options import MAX_AHEAD_NS
 from mtf.service.result_settings import ResultSettings, setting
 from mtf.web.security import is_loopback
 
@@ -75,7 +75,10 @@ class PipelineSettings(ResultSettings):
     history_values: bool = setting("store completed values with the bars", default=True)
     keep_history_ns: int | None = setting("how long bars and rejects are stored; default: no limit", default=None)
     keep_history_bytes: int | None = setting("maximum size of bars and rejects; default: no limit", default=None)
-    block_events: int = setting("maximum number of events that go through at once", default=BLOCK_EVENTS)
+    block_events: int | None = setting(
+        "maximum number of events that go through at once; default: 1024, more of a source with many symbols",
+        default=None,
+    )
     workers: int = setting("processes that compute indicators", default=0)
     max_ahead_ns: int = setting("a stamp further ahead of the clock is malformed", default=MAX_AHEAD_NS)
     clock: Literal["both", "ticks"] = setting("whether the wall clock closes bars too", default="both")

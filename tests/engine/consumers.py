@@ -59,7 +59,7 @@ async def hand_in(pipeline: mtf.Pipeline, stream: Iterable[Event]) -> mtf.Summar
     source, actor = Played(stream), run_of(pipeline).source
     more = True
     while more:
-        more = source.fill(actor.builder, run_of(pipeline).options.block_events)
+        more = source.fill(actor.builder, run_of(pipeline).options.events_at_once)
         if actor.builder.count:
             await actor.flush(actor.next_seq - 1)
     await pipeline.drain()

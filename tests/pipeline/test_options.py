@@ -24,7 +24,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"block_events": 2.5}, "block_events must be an int, got 2.5"),
     ({"block_events": 0}, "block_events must be between 1 and"),
     ({"block_events": True}, "block_events must be an int, got True"),
-    ({"block_events": None}, "block_events must be an int, got None"),
+    ({"block_events": "7"}, "block_events must be an int, got '7'"),
     ({"workers": 1.5}, "workers must be an int, got 1.5"),
     ({"workers": -1}, "workers must be 0 or more, got -1"),
     ({"workers": 100_000}, "workers must be between 0 and 256, got 100000"),
