@@ -13,6 +13,8 @@ import itertools
 import os
 import random
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -82,6 +84,30 @@ def shown(found: list[float]) -> list[str]:
     return [f"{median(found):.2f}", f"{quantile(found, 0.999):.1f}", f"{max(found):.1f}"]
 
 
+def apart(*given: object) -> list[str]:
+    """Return what this program prints for *given*, in a process of its own: memory that another part has left to be
+    returned to the system would hold up this one."""
+    done = subprocess.run([sys.executable, __file__, *map(str, given)], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def measure(what: str, data: Path, symbols: int, *more: float) -> list[str]:
+    """Return the cells of a row; of none for `fill`."""
+    if what == "fill":
+        asyncio.run(fill(data, symbols, int(more[0]), int(more[1])))
+        return []
+    if what == "nothing":
+        return shown(uvloop.run(late(SECONDS)))
+    found, ready, kept = uvloop.run(live(data, symbols, more[0] or None))
+    return [
+        *shown(found),
+        str(kept.written),
+        f"{kept.bytes / 1e6:.0f}",
+        f"{kept.took_ns / 1e9:.2f}",
+        f"{ready:.2f}",
+    ]
+
+
 def main() -> None:
     head("", "median late, ms", "p99.9", "worst", "checkpoints", "MB", "a checkpoint, s", "start, s")
     for label, symbols, each, gap_ns in (
@@ -90,23 +116,18 @@ def main() -> None:
     ):
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data"
-            asyncio.run(fill(data, symbols, each, gap_ns))
-            row(f"{label}: nothing", *shown(uvloop.run(late(SECONDS))), "", "", "", "")
-            for kind, every in (("ticks", None), ("a checkpoint each second", 1.0)):
+            apart("fill", data, symbols, each, gap_ns)
+            row(f"{label}: nothing", *apart("nothing", data, symbols), "", "", "", "")
+            for kind, every in (("ticks", 0.0), ("a checkpoint each second", 1.0)):
                 copy = Path(folder) / "copy"
                 shutil.copytree(data, copy)
                 os.sync()  # what is left to write of the copy is not what is measured
-                found, ready, kept = uvloop.run(live(copy, symbols, every))
-                row(
-                    f"{label}: {kind}",
-                    *shown(found),
-                    str(kept.written),
-                    f"{kept.bytes / 1e6:.0f}",
-                    f"{kept.took_ns / 1e9:.2f}",
-                    f"{ready:.2f}",
-                )
+                row(f"{label}: {kind}", *apart("live", copy, symbols, every))
                 shutil.rmtree(copy)
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        print(*measure(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), *map(float, sys.argv[4:])))
+    else:
+        main()

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from mtf.errors import CorruptCheckpoint, DataDirError
+from mtf.gil import make_way
 from mtf.image import StoredRows
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories, write_all
 from mtf.loggers import report
@@ -37,8 +38,8 @@ FRESH: Final = ".new"
 SEQ_DIGITS: Final = 19
 READ_BYTES: Final = 16 << 20
 WRITE_BYTES: Final = 1 << 20  # small writes end so soon that a waiting event loop does not get Python's global lock
-SCRUB_BYTES: Final = 4 << 20  # that are checked again at a time, so many times with each checkpoint:
-SCRUBS: Final = 4
+SCRUB_BYTES: Final = 1 << 20  # that are checked again at a time, so many times with each checkpoint:
+SCRUBS: Final = 16
 
 # Within the class below, `list` is a method.
 Seqs: TypeAlias = list[int]
@@ -89,6 +90,7 @@ class FileCheckpointStore:
         try:
             for group in _grouped(pieces):
                 write_all(fs, file, path, group)
+                make_way()
             fs.sync(file)
         finally:
             fs.close(file)
@@ -194,6 +196,7 @@ class FileCheckpointStore:
                 over = True
             if over:
                 del self._scans[reference]
+            make_way()
 
     def _remove_unused(self) -> None:
         """Remove the files of histories to which no checkpoint can refer."""

@@ -18,6 +18,7 @@ from xxhash import xxh3_64, xxh3_64_intdigest
 
 from mtf.config import Config
 from mtf.errors import CorruptCheckpoint, NewerCheckpoint
+from mtf.gil import make_way
 from mtf.image import StoredRows
 from mtf.log.pack import inflate
 from mtf.saved_parts import Part, pieces_of
@@ -48,7 +49,7 @@ LEVEL: Final = 3
 VERSION: Final = 3
 VERSION_INLINE: Final = 2  # in which histories are parts like others; read, never written
 VERSION_WHOLE: Final = 1  # in which each part is in one piece, with its bars and values; read, never written
-GROUP_BYTES: Final = 1 << 18  # that are compressed together
+GROUP_BYTES: Final = 1 << 16  # that are compressed together
 MAGIC: Final = b"mtf-ckpt"
 
 # The maximum size of each part of a symbol's state, rounded up.
@@ -228,6 +229,7 @@ class _Body:
         self._waiting_bytes += len(piece)
         if self._waiting_bytes >= GROUP_BYTES:
             self._compress()
+            make_way()
 
     def finish(self) -> list[bytes]:
         """Return the whole body, compressed."""

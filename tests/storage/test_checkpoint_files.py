@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import stat
 from pathlib import Path
 from struct import Struct
+from typing import Any
 
 import orjson
 import pytest
@@ -12,6 +14,7 @@ import zstandard
 from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
+from mtf.storage import checkpoint_files, checkpoint_store
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.checkpoint_store import VERSION, VERSION_WHOLE, decode_checkpoint, encode_checkpoint, newest_good
 from tests.log.disk import Disk
@@ -51,6 +54,47 @@ def test_checkpoint_of_the_same_seq_takes_the_place_of_the_old() -> None:
     checkpoints.save(2, {"again": True}, {})
     assert checkpoints.list() == [1, 2]
     assert checkpoints.read(2).meta == {"again": True}
+
+
+def test_saving_makes_way_for_the_loop_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the state is: between two rests, little is compressed or written."""
+    compressed, stored = [0], [0]  # bytes between two rests
+    compressor, write = zstandard.ZstdCompressor, checkpoint_files.write_all
+
+    def rest() -> None:
+        compressed.append(0)
+        stored.append(0)
+
+    class Compressor:
+        def __init__(self, level: int) -> None:
+            self._work = compressor(level=level).compressobj()
+
+        def compressobj(self) -> Compressor:
+            return self
+
+        def compress(self, data: bytes) -> bytes:
+            compressed[-1] += len(data)
+            return self._work.compress(data)
+
+        def flush(self) -> bytes:
+            return self._work.flush()
+
+    def written(*arguments: Any) -> None:
+        stored[-1] += len(arguments[-1])
+        write(*arguments)
+
+    for module in (checkpoint_files, checkpoint_store):
+        monkeypatch.setattr(module, "make_way", rest)
+    monkeypatch.setattr(checkpoint_store.zstandard, "ZstdCompressor", Compressor)
+    monkeypatch.setattr(checkpoint_files, "write_all", written)
+    pieces = [random.Random(k).randbytes(20_000) for k in range(200)]
+    checkpoints = FileCheckpointStore(DIRECTORY, fs=Disk())
+    checkpoints.save(1, {}, {"state": pieces})
+    assert checkpoints.read(1).parts == {"state": b"".join(pieces)}
+    assert sum(compressed) > sum(map(len, pieces))
+    assert sum(stored) > sum(map(len, pieces))
+    assert max(compressed) < 100_000
+    assert max(stored) < 1_200_000
 
 
 def test_newest_three_are_kept() -> None:
