@@ -11,7 +11,7 @@ REST_S: Final = 0.00005
 
 
 def make_way() -> None:
-    """Let other threads run; to be called after each half millisecond of work that only computes, or a little more.
+    """Let other threads run; to be called after each half millisecond of work that only computes.
 
     Otherwise an event loop that wants to go on waits until the interpreter forces the lock to be handed over, 5 ms
     later. Releasing it for an instant is not enough: it is taken back before a loop that sleeps has woken up. Nor is

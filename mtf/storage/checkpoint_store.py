@@ -49,7 +49,7 @@ LEVEL: Final = 3
 VERSION: Final = 3
 VERSION_INLINE: Final = 2  # in which histories are parts like others; read, never written
 VERSION_WHOLE: Final = 1  # in which each part is in one piece, with its bars and values; read, never written
-GROUP_BYTES: Final = 1 << 16  # that are compressed together
+GROUP_BYTES: Final = 1 << 17  # that are compressed together
 MAGIC: Final = b"mtf-ckpt"
 
 # The maximum size of each part of a symbol's state, rounded up.
