@@ -1,7 +1,8 @@
-"""How many events of a source go through the actors at once."""
+"""How many events of a source go through the actors at once, and that others get their turn in between."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import mtf
 from mtf.log import read_log
+from mtf.pipeline import reading
 from mtf.storage.datadir import LOG
 
 START_NS = 1_710_000_000 * 10**9
@@ -58,3 +60,26 @@ async def test_replay_of_large_blocks(tmp_path: Path, settings: dict[str, Any]) 
     async with mtf.Pipeline(calendar="crypto", timeframes="1m", clock="ticks", **settings) as p:
         found = (await p.replay(tmp_path / "data", changed=settings is WITH)).digest
     assert found == (await logged(tmp_path / "direct", **settings))[1]
+
+
+async def test_a_task_that_a_callback_wakes_gets_its_turn_after_each_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that sleeps: the loop's next turn wakes it, and it goes on in the one after."""
+    monkeypatch.setattr(reading, "YIELD_EVERY_S", -1.0)
+    blocks, turns = 30, 0
+
+    async def other() -> None:
+        nonlocal turns
+        loop = asyncio.get_running_loop()
+        while True:
+            woken = loop.create_future()
+            loop.call_soon(woken.set_result, None)
+            await woken
+            turns += 1
+
+    async with mtf.Pipeline(calendar="crypto", timeframes="1m", clock="ticks", block_events=EVENTS // blocks) as p:
+        beside = asyncio.create_task(other())
+        before = turns
+        await p.run(ticks())
+        during = turns - before
+        beside.cancel()
+    assert during >= blocks - 1
