@@ -14,6 +14,7 @@ import zstandard
 from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
+from mtf.log.filesystem import write_all
 from mtf.storage import checkpoint_files, checkpoint_store
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.checkpoint_store import VERSION, VERSION_WHOLE, decode_checkpoint, encode_checkpoint, newest_good
@@ -59,7 +60,7 @@ def test_checkpoint_of_the_same_seq_takes_the_place_of_the_old() -> None:
 def test_saving_makes_way_for_the_loop_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """However large the state is: between two rests, little is compressed or written."""
     compressed, stored = [0], [0]  # bytes between two rests
-    compressor, write = zstandard.ZstdCompressor, checkpoint_files.write_all
+    compressor = zstandard.ZstdCompressor
 
     def rest() -> None:
         compressed.append(0)
@@ -81,11 +82,11 @@ def test_saving_makes_way_for_the_loop_again_and_again(monkeypatch: pytest.Monke
 
     def written(*arguments: Any) -> None:
         stored[-1] += len(arguments[-1])
-        write(*arguments)
+        write_all(*arguments)
 
     for module in (checkpoint_files, checkpoint_store):
         monkeypatch.setattr(module, "make_way", rest)
-    monkeypatch.setattr(checkpoint_store.zstandard, "ZstdCompressor", Compressor)
+    monkeypatch.setattr(zstandard, "ZstdCompressor", Compressor)
     monkeypatch.setattr(checkpoint_files, "write_all", written)
     pieces = [random.Random(k).randbytes(20_000) for k in range(200)]
     checkpoints = FileCheckpointStore(DIRECTORY, fs=Disk())
