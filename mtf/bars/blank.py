@@ -10,11 +10,12 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block_size import BLOCK_EVENTS_MANY
 
 __all__ = ["BLANK"]
 
-KEPT: Final = BLOCK_EVENTS_MANY  # rows of the one that is kept; few blocks have more
+KEPT: Final = BLOCK_EVENTS_MANY + EVENTS_PER_BAR - 1  # rows of the one that is kept; few blocks have more
 
 
 @mypyc_attr(native_class=True)

@@ -11,6 +11,7 @@ __all__ = ["BLOCK_EVENTS", "BLOCK_EVENTS_MANY", "BlockSize"]
 BLOCK_EVENTS: Final = 1024
 BLOCK_EVENTS_MANY: Final = 4096  # with many symbols
 EVENTS_PER_SYMBOL: Final = 3
+TIMEFRAMES: Final = 6  # with more, an event takes longer
 
 
 @attrs.frozen
@@ -18,18 +19,20 @@ class BlockSize:
     """The size of blocks: at least *least* events, and at most *most*.
 
     A block costs something for each symbol that it touches, however many events of it there are. So blocks of a market
-    with many symbols are larger, but not so large that they would keep the event loop from others for long.
+    with many symbols are larger, but not so large that they would hold the event loop for more than ten milliseconds.
     """
 
     least: int = BLOCK_EVENTS
     most: int = BLOCK_EVENTS
 
     @classmethod
-    def of(cls, given: int | None, *, indicators: bool) -> BlockSize:
+    def of(cls, given: int | None, timeframes: int, *, indicators: bool) -> BlockSize:
         """Return the size that somebody has *given*, or the default; with *indicators*, an event takes much longer."""
         if given is not None:
             return cls(given, given)
-        return cls(most=BLOCK_EVENTS if indicators else BLOCK_EVENTS_MANY)
+        if indicators:
+            return cls()
+        return cls(most=max(BLOCK_EVENTS, BLOCK_EVENTS_MANY * TIMEFRAMES // max(TIMEFRAMES, timeframes)))
 
     def events(self, symbols: int) -> int:
         """Return how many events a block has if there are so many *symbols*."""

@@ -117,7 +117,7 @@ class SourceFeed(Feed):
         config, order = self.config, LogOrder()
         builder = BlockBuilder(SymbolTable(), aside=self._malformed, bar_clock=_bar_clock(config))
         builder.one_kind = config.price == "auto"
-        size = BlockSize.of(None, indicators=any(config.indicators))
+        size = BlockSize.of(None, len(config.timeframes), indicators=any(config.indicators))
         order.begin((), None)
         known = reordered = 0
         next_seq, more = 1, True

@@ -124,9 +124,11 @@ class Options:
         """How many pushed events go through at once."""
         return self.block_events or BLOCK_EVENTS
 
-    def block_size(self, *, indicators: bool) -> BlockSize:
-        """Return the size of blocks of a source, with *indicators* or without."""
-        return BlockSize.of(self.block_events, indicators=indicators)
+    def block_size(self, timeframes: int, *, indicators: bool) -> BlockSize:
+        """Return the size of blocks of a source, with so many *timeframes*, and with *indicators* or without."""
+        if self.block_events is None and not isinstance(self.data, DataDir | None):
+            return BlockSize()  # a storage elsewhere may limit what goes there at once
+        return BlockSize.of(self.block_events, timeframes, indicators=indicators)
 
     @property
     def keeps_whole_log(self) -> bool:

@@ -75,7 +75,7 @@ class Run:
         )
         self.builder.one_kind = config.price == "auto"
         self.writer: Final = None if storage is None else storage.writer(options.durability, self._writer_failed)
-        size = options.block_size(indicators=bool(self.engine.calculators))
+        size = options.block_size(len(config.timeframes), indicators=bool(self.engine.calculators))
         self.checkpoints: Final = CheckpointProgress(lambda: self.reports.counted(self.source.gate))
         self.wiring: Final = Wiring(
             self.engine,

@@ -76,7 +76,8 @@ class PipelineSettings(ResultSettings):
     keep_history_ns: int | None = setting("how long bars and rejects are stored; default: no limit", default=None)
     keep_history_bytes: int | None = setting("maximum size of bars and rejects; default: no limit", default=None)
     block_events: int | None = setting(
-        "maximum number of events that go through at once; default: 1024, more of a source with many symbols",
+        "maximum number of events that go through at once; default: 1024, or up to 4096 of a source with many symbols "
+        "and no indicators",
         default=None,
     )
     workers: int = setting("processes that compute indicators", default=0)

@@ -207,7 +207,7 @@ class _Body:
     def __init__(self, limit: int) -> None:
         self._limit: Final = limit
         self._zstd: Final = zstandard.ZstdCompressor(level=LEVEL).compressobj()
-        self._waiting: list[bytes] = []  # to be compressed together
+        self._waiting: list[memoryview] = []  # to be compressed together
         self._waiting_bytes = 0
         self._stored: Final[list[bytes]] = []
         self._sizes: Final[dict[str, int]] = {}  # by part
@@ -225,11 +225,15 @@ class _Body:
                 f"the checkpoint takes more than {self._limit:,} bytes, the limit; the largest part is {largest!r}: "
                 "a consumer with that much state should keep it in a file of its own"
             )
-        self._waiting.append(piece)
-        self._waiting_bytes += len(piece)
-        if self._waiting_bytes >= GROUP_BYTES:
-            self._compress()
-            make_way()
+        left = memoryview(piece)
+        while left:
+            room = GROUP_BYTES - self._waiting_bytes
+            self._waiting.append(left[:room])
+            self._waiting_bytes += min(len(left), room)
+            left = left[room:]
+            if self._waiting_bytes == GROUP_BYTES:
+                self._compress()
+                make_way()
 
     def finish(self) -> list[bytes]:
         """Return the whole body, compressed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from mtf.config import Config
 from mtf.log import first_logged_seq
 from mtf.pipeline import Pipeline
 from mtf.storage.history import writer
+from mtf.storage.history.pair import log_beside
 from mtf.storage.history.tidying import merged_of
 from mtf.storage.history.writer import HistoryWriter
 from tests.alive import run_of
@@ -134,23 +136,24 @@ async def test_bars_wait_while_the_writer_itself_reads_what_it_merges(
     """That ends by itself: there is no note, and nothing is left to the next start."""
     limit = 100_000
     monkeypatch.setattr(writer, "WAL_BYTES_MAX", limit)
-    is_full, empty = threading.Event(), HistoryWriter._empty_wal
+    is_full, beside = threading.Event(), log_beside
 
     def slow_merge(path: Path, *arguments: Any) -> Any:
         with closing(sqlite3.connect(path, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM packs").fetchall()
             assert is_full.wait(60)
+            time.sleep(0.05)  # long enough for an attempt to empty the log, if there were one
         return merged_of(path, *arguments)
 
-    async def seen_empty(self: HistoryWriter, connection: Any) -> bool:
-        done = await empty(self, connection)
-        if not done and (tmp_path / "data" / "history.sqlite-wal").stat().st_size >= limit:
+    def seen_size(path: Path) -> int:
+        size = beside(path)
+        if size >= limit:
             is_full.set()
-        return done
+        return size
 
     monkeypatch.setattr(writer, "merged_of", slow_merge)
-    monkeypatch.setattr(HistoryWriter, "_empty_wal", seen_empty)
+    monkeypatch.setattr(writer, "log_beside", seen_size)
     async with pipeline_on(tmp_path / "data") as pipeline:
         for seq in range(390):
             await feed(pipeline, EVENTS[seq : seq + 1])
@@ -158,6 +161,41 @@ async def test_bars_wait_while_the_writer_itself_reads_what_it_merges(
         assert is_full.is_set()
         await feed(pipeline, EVENTS[390:])
     assert not any("history" in note for note in pipeline.notes)
+    assert history_rows(tmp_path / "data") == await whole(tmp_path / "whole")
+
+
+async def test_reader_at_the_stop_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits longer than a consumer may take would make a clean stop fail."""
+    monkeypatch.setattr(writer, "WAL_BYTES_MAX", 100_000)
+    attempts, empty = 0, HistoryWriter._empty_wal
+
+    async def counted(self: HistoryWriter, connection: Any) -> bool:
+        nonlocal attempts
+        attempts += 1
+        return await empty(self, connection)
+
+    monkeypatch.setattr(HistoryWriter, "_empty_wal", counted)
+    async with pipeline_on(tmp_path / "data") as pipeline:
+        history = run_of(pipeline).audience.actors[0].consumer
+        assert isinstance(history, HistoryWriter)
+        for seq in range(200):
+            await feed(pipeline, EVENTS[seq : seq + 1])
+            await pipeline.checkpoint()
+        assert history._reading is not None, "stored bars were merged"
+        reader = sqlite3.connect(tmp_path / "data" / "history.sqlite", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM packs").fetchall()
+        for seq in range(200, 390):
+            await feed(pipeline, EVENTS[seq : seq + 1])
+            await pipeline.checkpoint()
+        await feed(pipeline, EVENTS[390:])
+        await pipeline.drain()
+        attempts = 0
+    reader.close()
+    assert attempts == 1
+    assert ["the next start stores them" in note for note in pipeline.notes if "history" in note] == [False, True]
+    async with pipeline_on(tmp_path / "data") as pipeline:
+        await pipeline.drain()
     assert history_rows(tmp_path / "data") == await whole(tmp_path / "whole")
 
 

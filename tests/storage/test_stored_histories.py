@@ -34,7 +34,7 @@ from mtf.pipeline import Pipeline
 from mtf.saved_parts import Part, parts_of, saved
 from mtf.storage import checkpoint_files, stored_histories
 from mtf.storage.checkpoint_files import FileCheckpointStore
-from mtf.storage.row_file import Reference, RowFile
+from mtf.storage.row_file import Reference, RowFile, Scan
 from mtf.storage.stored_histories import StoredHistory
 from tests.builders import Event, blocks
 from tests.storage.builders import feed, market
@@ -186,6 +186,20 @@ DAMAGES: Final[dict[str, tuple[Callable[[Path], object], str]]] = {
     "its end": (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes that the checkpoint knows"),
     "all of it": (lambda path: path.unlink(), "missing, or not a plain file"),
 }
+
+
+def test_files_are_checked_again_a_little_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two rests of the thread that does it."""
+    checked, advance = [0], Scan.advance  # bytes between two rests
+
+    def counted(scan: Scan, file: int, size: int) -> bool:
+        checked[-1] += size
+        return advance(scan, file, size)
+
+    monkeypatch.setattr(Scan, "advance", counted)
+    monkeypatch.setattr(checkpoint_files, "make_way", lambda: checked.append(0))
+    three(tmp_path)
+    assert max(checked) == checkpoint_files.SCRUB_BYTES <= 1 << 20
 
 
 def flipped(data: bytes) -> bytes:

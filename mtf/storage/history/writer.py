@@ -49,6 +49,7 @@ __all__ = ["HistoryWriter"]
 ROWS_MAX: Final = 4_096  # bars and rejects per transaction; fewer if they have many values
 BEHIND_MAX: Final = 4 * ROWS_MAX  # that may be gathered while others are being stored, before the run waits for that
 BACKLOG_MAX: Final = 16 * ROWS_MAX  # that may wait in memory, plus those of one frame: some 50 MB, hours of 442 symbols
+MERGE_S: Final = 5.0  # how long a transaction waits for the end of a merge, which reads the history
 READER: Final = "a program that reads the history has not ended its transaction"
 FLUSH_NS: Final = 250_000_000  # how long a bar waits in live use before it is stored, by the wall clock
 BUSY_MS: Final = 100  # how long a transaction waits for another program's during the run
@@ -427,13 +428,16 @@ class HistoryWriter(BarKeeper):
     async def _bound_wal(self, connection: aiosqlite.Connection) -> None:
         """Empty the write-ahead log if it has grown long; a reader can delay that, but not for ever."""
         size = log_beside(self.path)
-        if size < self._empty_at or await self._empty_wal(connection):
+        if size < self._empty_at:
+            return
+        reading = self._reading
+        if size >= WAL_BYTES_MAX and reading is not None and not reading.done():  # this writer is a reader itself
+            await asyncio.wait([reading], timeout=MERGE_S)
+            if not reading.done():
+                return  # one more transaction, after such a wait, does not make the log much longer
+        if await self._empty_wal(connection):
             return
         if size >= WAL_BYTES_MAX:
-            if self._reading is not None:  # the reader may be this one itself, or have been until now
-                await asyncio.wait([self._reading])
-                if await self._empty_wal(connection):
-                    return
             raise _Locked(READER)
         self._empty_at = min(2 * size, WAL_BYTES_MAX)
 
