@@ -13,7 +13,6 @@ import itertools
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from market import START_NS, head, median, quantile, row
+from market import START_NS, apart, head, median, quantile, row
 
 import mtf
 
@@ -84,13 +83,6 @@ def shown(found: list[float]) -> list[str]:
     return [f"{median(found):.2f}", f"{quantile(found, 0.999):.1f}", f"{max(found):.1f}"]
 
 
-def apart(*given: object) -> list[str]:
-    """Return what this program prints for *given*, in a process of its own: memory that another part has left to be
-    returned to the system would hold up this one."""
-    done = subprocess.run([sys.executable, __file__, *map(str, given)], check=True, capture_output=True, text=True)
-    return done.stdout.split()
-
-
 def measure(what: str, data: Path, symbols: int, *more: float) -> list[str]:
     """Return the cells of a row; of none for `fill`."""
     if what == "fill":
@@ -116,13 +108,13 @@ def main() -> None:
     ):
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data"
-            apart("fill", data, symbols, each, gap_ns)
-            row(f"{label}: nothing", *apart("nothing", data, symbols), "", "", "", "")
+            apart(__file__, "fill", data, symbols, each, gap_ns)
+            row(f"{label}: nothing", *apart(__file__, "nothing", data, symbols), "", "", "", "")
             for kind, every in (("ticks", 0.0), ("a checkpoint each second", 1.0)):
                 copy = Path(folder) / "copy"
                 shutil.copytree(data, copy)
                 os.sync()  # what is left to write of the copy is not what is measured
-                row(f"{label}: {kind}", *apart("live", copy, symbols, every))
+                row(f"{label}: {kind}", *apart(__file__, "live", copy, symbols, every))
                 shutil.rmtree(copy)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import random
 import resource
 import statistics
-import subprocess
 import sys
 import time
 import tracemalloc
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from commits import python_of, wanted
-from market import START_NS, block_builder, head, row
+from market import START_NS, apart, block_builder, head, row
 
 import mtf
 from mtf.events.block import Block
@@ -68,7 +67,9 @@ def main() -> int:
     else:
         head("ns an event", "median", "mean", "KiB a symbol")
     for symbols, seconds, indicators in CASES:
-        rounds = [[apart(python, MEASURE, symbols, seconds, indicators) for python in pythons] for _ in range(ROUNDS)]
+        rounds = [
+            [measured(python, MEASURE, symbols, seconds, indicators) for python in pythons] for _ in range(ROUNDS)
+        ]
         found = [
             [statistics.median(figures) for figures in zip(*each, strict=True)] for each in zip(*rounds, strict=True)
         ]
@@ -89,13 +90,13 @@ def main() -> int:
     print()
     head("a new symbol, six timeframes", "us", "KiB")
     for indicators in ("", "core"):
-        tries = [apart(Path(sys.executable), NEW, indicators) for _ in range(ROUNDS)]
+        tries = [measured(Path(sys.executable), NEW, indicators) for _ in range(ROUNDS)]
         us, kib = (statistics.median(figures) for figures in zip(*tries, strict=True))
         row(f"with {indicators}" if indicators else "without indicators", f"{us:.1f}", f"{kib:.1f}")
     print()
     head("a kept bar, with its values", "numbers", "bytes", "over 8 a number")
     for indicators in ("", "core"):
-        numbers, size = apart(Path(sys.executable), KEPT, indicators)
+        numbers, size = measured(Path(sys.executable), KEPT, indicators)
         row(
             f"with {indicators}" if indicators else "alone",
             f"{numbers:.0f}",
@@ -105,11 +106,9 @@ def main() -> int:
     return 0
 
 
-def apart(python: Path, what: str, *given: object) -> list[float]:
-    """Return what this program measures for *what* with *python*, in a process whose memory holds nothing else."""
-    command = [str(python), __file__, what, *map(str, given)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return list(map(float, done.stdout.split()))
+def measured(python: Path, what: str, *given: object) -> list[float]:
+    """Return what this program measures for *what* with *python*, in a process of its own."""
+    return list(map(float, apart(__file__, what, *given, python=str(python))))
 
 
 def new_symbol(indicators: str) -> tuple[float, float]:

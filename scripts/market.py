@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import random
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -61,6 +62,12 @@ def in_turn(rounds: int, *works: Callable[[], float]) -> list[list[float]]:
         for work, figures in zip(works, found, strict=True):
             figures.append(work())
     return found
+
+
+def apart(program: str, *given: object, python: str = sys.executable) -> list[str]:
+    """Return the words that *program* prints for *given*, in a process of *python* whose memory holds nothing else."""
+    command = [python, program, *map(str, given)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:
