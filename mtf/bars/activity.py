@@ -20,8 +20,8 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, ANY_MIN, WITH_HISTORY, Archive
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.bar_codes import code_of, flags_of
-from mtf.bars.columns import NO_BAR, NUMBERS, Columns
-from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME
+from mtf.bars.columns import CLOSE, COUNT, HIGH, LOW, NO_BAR, OPEN, SHARE, SHOWN, VOLUME, Columns
+from mtf.bars.forming import CARRY, STRIDE, TICKS
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, TIME, WHOLE_BAR, WIDEN
 from mtf.calendars.day import Gap
@@ -71,15 +71,13 @@ class ActivityAggregator(Aggregator):
         block = judged.block
         n = block.count
         rows = block.rows
-        columns = Columns(self.timeframe, self.rank, n, self._codes, self._history)
+        columns = Columns(self.timeframe, self.rank, n, self._codes, self._none)
         effects, clocks = judged.effects, judged.clocks
         while len(self._builders) < judged.symbols:
             self._add_symbol(judged.instruments[len(self._builders)])
         forming = self._forming
         numbers, indices, bar_codes = forming.numbers, forming.index, forming.code
-        opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
-        volumes, ticks, headers, codes = columns.volume, columns.ticks, columns.header, columns.codes
-        shares = columns.share
+        shown, shares, headers, codes = columns.numbers, columns.share, columns.header, columns.codes
         has_codes = self._codes
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
@@ -100,12 +98,13 @@ class ActivityAggregator(Aggregator):
                 self._take(columns, i, number, clocks[i], judged.prices[i], judged.volumes[i], effect == APPLY)
             elif effect in (MOVE, APPLY_BAR, WHOLE_BAR):
                 self._move(columns, i, number, clocks[i])
-            opens[i] = numbers[at + OPEN]
-            highs[i] = numbers[at + HIGH]
-            lows[i] = numbers[at + LOW]
-            closes[i] = numbers[at + CLOSE]
-            volumes[i] = numbers[at + VOLUME] + numbers[at + CARRY]
-            ticks[i] = i64(numbers[at + TICKS])
+            to = i * SHOWN
+            shown[to + OPEN] = numbers[at + OPEN]
+            shown[to + HIGH] = numbers[at + HIGH]
+            shown[to + LOW] = numbers[at + LOW]
+            shown[to + CLOSE] = numbers[at + CLOSE]
+            shown[to + VOLUME] = numbers[at + VOLUME] + numbers[at + CARRY]
+            shown[to + COUNT] = numbers[at + TICKS]
             shares[i] = self._share(number)
             headers[i] = i64(indices[number])
             if has_codes:
@@ -116,7 +115,7 @@ class ActivityAggregator(Aggregator):
     def numbers(self, number: i64) -> vec[float]:
         """Return the NUMBERS of a symbol's forming bar; undefined if there is none."""
         found = super().numbers(number)
-        found[NUMBERS - 1] = self._share(number)
+        found[SHARE] = self._share(number)
         return found
 
     def end_of(self, number: i64) -> i64:

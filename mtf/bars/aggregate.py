@@ -18,8 +18,25 @@ from mtf.bars.bar_builder import BarBuilder, fetch_moved, fetch_rows
 from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
 from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow
-from mtf.bars.columns import AS_BEFORE, NO_BAR, NUMBERS, BarHeader, Columns
-from mtf.bars.forming import CARRY, CLOSE, END_MS, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
+from mtf.bars.closings import Closings
+from mtf.bars.columns import (
+    AFTER,
+    AFTER_END,
+    AFTER_HEADER,
+    AS_BEFORE,
+    CLOSE,
+    COUNT,
+    HIGH,
+    LOW,
+    NO_BAR,
+    NUMBERS,
+    OPEN,
+    SHOWN,
+    VOLUME,
+    BarHeader,
+    Columns,
+)
+from mtf.bars.forming import CARRY, END_MS, STRIDE, TICKS, FormingBars
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WHOLE_BAR, WIDEN
@@ -49,6 +66,7 @@ class Aggregator(Core):
         "_history",
         "_kind",
         "_length_ns",
+        "_none",
         "_read",
         "completed",
         "rank",
@@ -66,6 +84,7 @@ class Aggregator(Core):
         self._length_ns: Final[i64] = timeframe.length_ns
         self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
         self._codes: Final = codes  # columns have the codes of headers
+        self._none: Final = Closings(timeframe, history)  # of blocks in which no bar closes
         self._forming: Final = FormingBars(timeframe.length_ns)
         self._builders: list[BarBuilder] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
@@ -79,10 +98,9 @@ class Aggregator(Core):
         block = judged.block
         n = block.count
         rows = block.rows
-        columns = Columns(self.timeframe, self.rank, n, self._codes, self._history, min(self._expected, n))
+        columns = Columns(self.timeframe, self.rank, n, self._codes, self._none)
         effects, prices, volumes, clocks = judged.effects, judged.prices, judged.volumes, judged.clocks
-        opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
-        sums, counts, headers, codes = columns.volume, columns.ticks, columns.header, columns.codes
+        shown, headers, codes = columns.numbers, columns.header, columns.codes
         while len(self._builders) < judged.symbols:
             self._add_symbol(judged.instruments[len(self._builders)])
         forming = self._forming
@@ -100,11 +118,11 @@ class Aggregator(Core):
         fetched_moves: i64 = 0 if many else moves
         move_row: i64 = judged.moves_row[0] if moves else n
         base: i64 = 8
+        to: i64 = -SHOWN  # of the row's numbers
         # The bar of the rows' symbol, in locals while it is the same one.
         number: i64 = _NOBODY
         at: i64 = 0  # of its numbers
-        open_ = high = low = close = volume = carry = 0.0
-        ticks: i64 = 0
+        open_ = high = low = close = volume = carry = ticks = 0.0
         end_ns: i64 = NEVER_NS
         index: i64 = NO_BAR
         code: i64 = 0
@@ -113,6 +131,7 @@ class Aggregator(Core):
             i += 1
             found: i64 = i64(read_i32_le(rows, base))
             base += ROW_BYTES
+            to += SHOWN
             effect: i64 = i64(effects[i])
             if i >= fetched:
                 fetched = min(n, i + FETCH_ROWS)
@@ -128,18 +147,19 @@ class Aggregator(Core):
                             high = price
                         elif price < low:
                             low = price
-                        ticks += 1
-                        opens[i] = open_
-                        highs[i] = high
-                        lows[i] = low
-                        closes[i] = price
-                        sums[i] = volume + carry
-                        counts[i] = ticks
+                        ticks += 1.0
+                        shown[to + OPEN] = open_
+                        shown[to + HIGH] = high
+                        shown[to + LOW] = low
+                        shown[to + CLOSE] = price
+                        shown[to + VOLUME] = volume + carry
+                        shown[to + COUNT] = ticks
                         headers[i] = index
                         if has_codes:
                             codes[i] = code
                         i += 1
                         base += ROW_BYTES
+                        to += SHOWN
             applies = effect == APPLY or (
                 effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))
             )
@@ -170,7 +190,7 @@ class Aggregator(Core):
                 close = numbers[at + CLOSE]
                 volume = numbers[at + VOLUME]
                 carry = numbers[at + CARRY]
-                ticks = i64(numbers[at + TICKS])
+                ticks = numbers[at + TICKS]
                 end_ns = 0
                 if many:  # of few symbols, everything is near
                     end_ns = i64(numbers[at + END_MS]) * MS_NS
@@ -191,8 +211,7 @@ class Aggregator(Core):
                             self._close(columns, i, number)
                         self._open(columns, number, clock, price, effect != APPLY)
                         open_ = high = low = price
-                        volume = carry = 0.0
-                        ticks = 0
+                        volume = carry = ticks = 0.0
                     else:
                         self._mark_from_bars(columns, number)
                     end_ns = bounds[2 * number + 1]
@@ -214,13 +233,13 @@ class Aggregator(Core):
                     if lost == lost:  # it is NaN once the sum overflows
                         carry += lost
                     volume = total
-                ticks += 1
-            opens[i] = open_
-            highs[i] = high
-            lows[i] = low
-            closes[i] = close
-            sums[i] = volume + carry
-            counts[i] = ticks
+                ticks += 1.0
+            shown[to + OPEN] = open_
+            shown[to + HIGH] = high
+            shown[to + LOW] = low
+            shown[to + CLOSE] = close
+            shown[to + VOLUME] = volume + carry
+            shown[to + COUNT] = ticks
             headers[i] = index
             if has_codes:
                 codes[i] = code
@@ -242,12 +261,12 @@ class Aggregator(Core):
         found = vec[float]([0.0] * NUMBERS)
         forming = self._forming.numbers
         at = number * STRIDE
-        found[0] = forming[at + OPEN]
-        found[1] = forming[at + HIGH]
-        found[2] = forming[at + LOW]
-        found[3] = forming[at + CLOSE]
-        found[4] = forming[at + VOLUME] + forming[at + CARRY]
-        found[5] = forming[at + TICKS]
+        found[OPEN] = forming[at + OPEN]
+        found[HIGH] = forming[at + HIGH]
+        found[LOW] = forming[at + LOW]
+        found[CLOSE] = forming[at + CLOSE]
+        found[VOLUME] = forming[at + VOLUME] + forming[at + CARRY]
+        found[COUNT] = forming[at + TICKS]
         return found
 
     def window(self, number: i64) -> BarWindow:
@@ -427,7 +446,11 @@ class Aggregator(Core):
         numbers = forming.numbers
         at = number * STRIDE
         end_ns = forming.end_ns(number)
-        columns.closings.add(
+        closings = columns.closings
+        if closings.count == 0:
+            closings = Closings(self.timeframe, self._history, min(self._expected, len(columns.header)))
+            columns.closings = closings
+        closings.add(
             row,
             number,
             forming.start_ns(number),
@@ -457,29 +480,28 @@ class Aggregator(Core):
         """Write what the touched symbols' bars are after the block."""
         touched = judged.touched
         n = len(touched)
-        header_after = vec[i64]([NO_BAR] * n)
-        starts_after, ends_after = vec[i64]([0] * n), vec[i64]([0] * n)
+        after = vec[i64]([0] * (n * AFTER))
         forming = self._forming
         numbers, indices, bounds = forming.numbers, forming.index, forming.bounds
         many = len(self._builders) > FETCH_SYMBOLS
+        to: i64 = 0
         for k in range(n):
             number = touched[k]
             end_ns: i64 = 0
             if many:
                 end_ns = i64(numbers[number * STRIDE + END_MS]) * MS_NS
             if end_ns != 0:
-                header_after[k] = AS_BEFORE
-                starts_after[k] = end_ns - self._length_ns
-                ends_after[k] = end_ns
+                after[to] = end_ns - self._length_ns
+                after[to + AFTER_END] = end_ns
+                after[to + AFTER_HEADER] = AS_BEFORE
             else:
-                header_after[k] = i64(indices[number])
-                starts_after[k] = bounds[2 * number]
-                ends_after[k] = bounds[2 * number + 1]
+                after[to] = bounds[2 * number]
+                after[to + AFTER_END] = bounds[2 * number + 1]
+                after[to + AFTER_HEADER] = i64(indices[number])
+            to += AFTER
         forming.end_block()
         self._expected = columns.closings.count + (columns.closings.count >> 3)
-        columns.header_after = header_after
-        columns.starts_after = starts_after
-        columns.ends_after = ends_after
+        columns.after = after
 
 
 _NOBODY: Final = -1  # in place of a symbol's number

@@ -16,7 +16,8 @@ from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.bar_codes import FIRST, FROM_BARS, INCOMPLETE, MAX_ORDINAL, code_of, flags_of
 from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow, newest_bars
-from mtf.bars.forming import CARRY, CLOSE, END_MS, HIGH, LOW, OPEN, STRIDE, VOLUME, FormingBars
+from mtf.bars.columns import CLOSE, HIGH, LOW, OPEN, VOLUME
+from mtf.bars.forming import CARRY, END_MS, STRIDE, FormingBars
 from mtf.bars.forming import TICKS as TICKS_FORMING
 from mtf.bars.growth import LATER, next_room
 from mtf.bars.judged_block import Instrument, JudgedBlock

@@ -15,7 +15,8 @@ from mtf.events.block_size import BLOCK_EVENTS_MANY
 
 __all__ = ["BLANK"]
 
-KEPT: Final = BLOCK_EVENTS_MANY + EVENTS_PER_BAR - 1  # rows of the one that is kept; few blocks have more
+KEPT: Final = BLOCK_EVENTS_MANY + EVENTS_PER_BAR - 1  # rows for which there are zeros; few blocks have more
+EACH: Final = 6  # numbers that a row takes at most
 
 
 @mypyc_attr(native_class=True)
@@ -25,12 +26,12 @@ class _Blank:
     __slots__ = ("_floats", "_integers")
 
     def __init__(self) -> None:
-        self._floats: Final = vec[float]([0.0 for _ in range(KEPT)])
+        self._floats: Final = vec[float]([0.0 for _ in range(KEPT * EACH)])
         self._integers: Final = vec[i64]([i64(0) for _ in range(KEPT)])
 
     def floats(self, n: i64) -> vec[float]:
         """Return *n* times 0.0."""
-        return self._floats[:n] if n <= KEPT else vec[float]([0.0] * n)
+        return self._floats[:n] if n <= KEPT * EACH else vec[float]([0.0] * n)
 
     def integers(self, n: i64) -> vec[i64]:
         """Return *n* times 0."""

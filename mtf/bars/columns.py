@@ -20,12 +20,23 @@ from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 
 __all__ = [
+    "AFTER",
+    "AFTER_END",
+    "AFTER_HEADER",
     "AS_BEFORE",
+    "CLOSE",
+    "COUNT",
     "HEADER",
     "HEADER_CODE",
     "HEADER_END",
+    "HIGH",
+    "LOW",
     "NO_BAR",
     "NUMBERS",
+    "OPEN",
+    "SHARE",
+    "SHOWN",
+    "VOLUME",
     "BarHeader",
     "BarState",
     "Columns",
@@ -38,7 +49,22 @@ AS_BEFORE: Final = 0  # likewise: the header is the one that the symbol had befo
 HEADER: Final = 3  # numbers of a header: start, end, code
 HEADER_END: Final = 1
 HEADER_CODE: Final = 2
-NUMBERS: Final = 7  # of a bar that forms: open, high, low, close, volume, ticks, and of one of activity its share
+AFTER: Final = 3  # numbers of a touched symbol's bar after the block: start, end, index of the header
+AFTER_END: Final = 1
+AFTER_HEADER: Final = 2
+
+# Numbers of a bar that forms.
+OPEN: Final = 0
+HIGH: Final = 1
+LOW: Final = 2
+CLOSE: Final = 3
+VOLUME: Final = 4
+COUNT: Final = 5  # of its ticks
+SHARE: Final = 6  # of a bar of activity that is filled
+NUMBERS: Final = 7
+SHOWN: Final = 6  # those that a row has: all but the share
+
+_NO_GAPS: Final[list[Gap | None]] = []
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -134,59 +160,78 @@ def end_now(start_ns: i64, time_ns: i64) -> i64:
 class Columns:
     """One timeframe's results for one block: a row of numbers per event, and the bars that closed.
 
-    Row *i* holds the partial bar of the row's symbol after the row. `header[i]` is the index of its header among those
-    of `add_header`, AS_BEFORE if that is the symbol's of before the block, or NO_BAR if no bar is forming (and for a
-    clock event, which has no symbol). `codes[i]` is the header's code, if indicators are kept.
-
-    Of the k-th touched symbol, `header_after[k]` is the index of its header after the block, and `starts_after[k]` and
-    `ends_after[k]` are the bounds of its bar.
-    Only of activity, bars that are not *timed*, are the rows' `share`: how much of the bar is filled.
+    Row *i* holds the partial bar of the row's symbol after the row: SHOWN of `numbers`, and only of activity, bars that
+    are not *timed*, a `share`. `header[i]` is the index of its header among those of `add_header`, AS_BEFORE if that is
+    the symbol's of before the block, or NO_BAR if no bar is forming (and for a clock event, which has no symbol).
+    `codes[i]` is the header's code, if indicators are kept. Of each touched symbol, `after` has AFTER numbers.
     """
 
     __slots__ = (
         "_gaps",
-        "close",
+        "after",
         "closings",
         "codes",
-        "ends_after",
         "header",
-        "header_after",
         "headers",
-        "high",
-        "low",
-        "open",
+        "numbers",
         "rank",
         "share",
-        "starts_after",
-        "ticks",
         "timed",
-        "volume",
     )
 
-    def __init__(self, timeframe: Timeframe, rank: i64, n: i64, codes: bool, keep: i64, closings: i64 = 0) -> None:
-        """*keep* is how many completed bars a window has at most; some *closings* are expected."""
+    def __init__(self, timeframe: Timeframe, rank: i64, n: i64, codes: bool, none: Closings) -> None:
+        """*none* are no closings; the first one that there is comes with closings of the block's own."""
         self.rank: Final[i64] = rank
-        self.open: vec[float] = BLANK.floats(n)
-        self.high: vec[float] = BLANK.floats(n)
-        self.low: vec[float] = BLANK.floats(n)
-        self.close: vec[float] = BLANK.floats(n)
-        self.volume: vec[float] = BLANK.floats(n)
-        self.ticks: vec[i64] = BLANK.integers(n)
         self.timed: Final = timeframe.timed
+        self.numbers: vec[float] = BLANK.floats(n * SHOWN)
         shared: i64 = 0 if self.timed else n
         self.share: vec[float] = BLANK.floats(shared)
         self.header: vec[i64] = BLANK.integers(n)
         coded: i64 = n if codes else 0
         self.codes: vec[i64] = BLANK.integers(coded)
-        self.headers: vec[i64] = vec[i64]([0] * HEADER)  # start, end and code of each; at AS_BEFORE without meaning
-        self._gaps: list[Gap | None] = [None]  # by index, those before bars
-        self.starts_after: vec[i64] = vec[i64]([])
-        self.ends_after: vec[i64] = vec[i64]([])
-        self.closings: Final = Closings(timeframe, keep, closings)
-        self.header_after: vec[i64] = vec[i64]([])
+        self.headers: vec[i64] = vec[i64]([])  # HEADER of each, if any were added; at AS_BEFORE without meaning
+        self._gaps = _NO_GAPS  # by index, those before bars; a list of its own with the first header
+        self.after: vec[i64] = vec[i64]([])
+        self.closings = none
+
+    @property
+    def open(self) -> vec[float]:
+        """The open of each row's bar: a copy, as are the other columns of numbers."""
+        return self._column(OPEN)
+
+    @property
+    def high(self) -> vec[float]:
+        return self._column(HIGH)
+
+    @property
+    def low(self) -> vec[float]:
+        return self._column(LOW)
+
+    @property
+    def close(self) -> vec[float]:
+        return self._column(CLOSE)
+
+    @property
+    def volume(self) -> vec[float]:
+        return self._column(VOLUME)
+
+    @property
+    def ticks(self) -> vec[i64]:
+        return vec[i64]([i64(ticks) for ticks in self._column(COUNT)])
+
+    def _column(self, which: i64) -> vec[float]:
+        """Return one of the SHOWN numbers of each row."""
+        n: i64 = len(self.header)
+        found, numbers = BLANK.floats(n), self.numbers
+        for row in range(n):
+            found[row] = numbers[row * SHOWN + which]
+        return found
 
     def add_header(self, start_ns: i64, end_ns: i64, code: i64, gap: Gap | None) -> i64:
         """Add the header of a bar that opens, or one that changes, and return its index."""
+        if len(self.headers) == 0:
+            self.headers = vec[i64]([0] * HEADER)
+            self._gaps = [None]
         index: i64 = len(self.headers) // HEADER
         headers = append(append(append(self.headers, start_ns), end_ns), code)
         self.headers = headers
@@ -209,14 +254,15 @@ class Columns:
         header: BarHeader | None = None
         if index != NO_BAR:
             header = before if index == AS_BEFORE else self.header_at(index)
+        numbers, at = self.numbers, row * SHOWN
         return BarState(
             header,
-            self.open[row],
-            self.high[row],
-            self.low[row],
-            self.close[row],
-            self.volume[row],
-            self.ticks[row],
+            numbers[at + OPEN],
+            numbers[at + HIGH],
+            numbers[at + LOW],
+            numbers[at + CLOSE],
+            numbers[at + VOLUME],
+            i64(numbers[at + COUNT]),
             window,
             0.0 if self.timed else self.share[row],
         )

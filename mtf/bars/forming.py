@@ -11,17 +11,12 @@ from typing import Final
 from librt.vecs import append, extend, vec
 from mypy_extensions import i32, i64, mypyc_attr
 
-from mtf.bars.columns import AS_BEFORE, NO_BAR
+from mtf.bars.columns import AS_BEFORE, CLOSE, HIGH, LOW, NO_BAR, OPEN, VOLUME
 from mtf.units import MS_NS, NEVER_NS
 
-__all__ = ["CARRY", "CLOSE", "END_MS", "HIGH", "LOW", "OPEN", "STRIDE", "TICKS", "VOLUME", "FormingBars"]
+__all__ = ["CARRY", "END_MS", "STRIDE", "TICKS", "FormingBars"]
 
-# Numbers of a row.
-OPEN: Final = 0
-HIGH: Final = 1
-LOW: Final = 2
-CLOSE: Final = 3
-VOLUME: Final = 4
+# Numbers of a row, after OPEN to VOLUME.
 CARRY: Final = 5  # rounding error of the volume: the bar's volume is the sum of both
 TICKS: Final = 6
 END_MS: Final = 7  # the end of an ordinary bar in ms; 0.0: look it up in the columns
@@ -64,7 +59,9 @@ class FormingBars:
     def set(self, number: i64, column: i64, value: float) -> None:
         self.numbers[number * STRIDE + column] = value
 
-    def put(self, number: i64, high: float, low: float, close: float, volume: float, carry: float, ticks: i64) -> None:
+    def put(
+        self, number: i64, high: float, low: float, close: float, volume: float, carry: float, ticks: float
+    ) -> None:
         """Write the numbers that a tick changes."""
         numbers = self.numbers
         at = number * STRIDE
@@ -73,7 +70,7 @@ class FormingBars:
         numbers[at + CLOSE] = close
         numbers[at + VOLUME] = volume
         numbers[at + CARRY] = carry
-        numbers[at + TICKS] = float(ticks)
+        numbers[at + TICKS] = ticks
 
     def apply(self, number: i64, price: float, volume: float, closes: bool) -> None:
         """Apply one price and volume to the bar; the price is its close if it *closes*."""

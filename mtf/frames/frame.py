@@ -13,7 +13,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.closings import END, MARKS, NUMBER, START
-from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, Columns, end_now
+from mtf.bars.columns import AFTER, AFTER_END, AS_BEFORE, HEADER, HEADER_END, Columns, end_now
 from mtf.bars.digest import CHUNK, Digest, write_bar
 from mtf.bars.judged_block import JudgedBlock
 from mtf.frames.frame_closings import FrameClosings
@@ -73,8 +73,9 @@ class Frame:
         for at in range(0, closings.count * MARKS, MARKS):
             marks = closings.marks
             before.setdefault(int(marks[at + NUMBER]), (marks[at + START], marks[at + END]))
+        after = columns.after
         for k in range(len(judged.touched)):
-            before.setdefault(int(judged.touched[k]), (columns.starts_after[k], columns.ends_after[k]))
+            before.setdefault(int(judged.touched[k]), (after[k * AFTER], after[k * AFTER + AFTER_END]))
         for i in range(n):
             index = columns.header[i]
             if index > AS_BEFORE:

@@ -18,12 +18,22 @@ from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow, newest_bars
 from mtf.bars.closings import AT, MARKS, NUMBER
 from mtf.bars.columns import (
+    AFTER,
+    AFTER_HEADER,
     AS_BEFORE,
+    CLOSE,
+    COUNT,
     HEADER,
     HEADER_CODE,
     HEADER_END,
+    HIGH,
+    LOW,
     NO_BAR,
     NUMBERS,
+    OPEN,
+    SHARE,
+    SHOWN,
+    VOLUME,
     BarHeader,
     BarState,
     Columns,
@@ -185,10 +195,8 @@ class Published:
         touched, last_rows = judged.touched, judged.last_rows
         ranks, rank = self.ranks, columns.rank
         prices, before = self._prices, undo.prices
-        opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
-        sums, counts, shares = columns.volume, columns.ticks, columns.share
+        shown, shares, after = columns.numbers, columns.share, columns.after
         timed = columns.timed
-        header_after = columns.header_after
         marks = self._marks
         changed = vec[i64]([])  # places of those whose header is another one now
         seen: i64 = 0
@@ -201,20 +209,17 @@ class Published:
             to += ranks * NUMBERS
             row = last_rows[k]
             if row != NO_ROW:  # without a row of its own, a bar may close, but does not change
-                prices[own] = opens[row]
-                prices[own + 1] = highs[row]
-                prices[own + 2] = lows[row]
-                prices[own + 3] = closes[row]
-                prices[own + 4] = sums[row]
-                prices[own + 5] = float(counts[row])
+                at = row * SHOWN
+                for each in range(SHOWN):
+                    prices[own + each] = shown[at + each]
                 if not timed:
-                    prices[own + 6] = shares[row]
-            if header_after[k] != AS_BEFORE:
+                    prices[own + SHARE] = shares[row]
+            if after[k * AFTER + AFTER_HEADER] != AS_BEFORE:
                 changed = append(changed, k)
                 seen ^= marks[(number * ranks + rank) * HEADER]  # which the next loop needs
         self._seen = seen
         for c in range(len(changed)):
-            self._apply_header(columns, touched[changed[c]], header_after[changed[c]], undo)
+            self._apply_header(columns, touched[changed[c]], after[changed[c] * AFTER + AFTER_HEADER], undo)
         closings = columns.closings
         if closings.count:
             histories, stops = self._histories, self._stops
@@ -334,14 +339,14 @@ class Published:
         at = (row * self.ranks + rank) * NUMBERS
         return BarState(
             self.header(number, rank, before),
-            prices[at],
-            prices[at + 1],
-            prices[at + 2],
-            prices[at + 3],
-            prices[at + 4],
-            i64(prices[at + 5]),
+            prices[at + OPEN],
+            prices[at + HIGH],
+            prices[at + LOW],
+            prices[at + CLOSE],
+            prices[at + VOLUME],
+            i64(prices[at + COUNT]),
             self.window(number, rank, before),
-            prices[at + 6],
+            prices[at + SHARE],
         )
 
     def completed(self, number: i64, rank: i64, before: Undo | None) -> ValueState:

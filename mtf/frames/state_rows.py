@@ -12,7 +12,20 @@ from librt.vecs import vec
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.bars.bar_history import BarHistory
-from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, NO_BAR, end_now
+from mtf.bars.columns import (
+    AS_BEFORE,
+    CLOSE,
+    COUNT,
+    HEADER,
+    HEADER_END,
+    HIGH,
+    LOW,
+    NO_BAR,
+    OPEN,
+    SHOWN,
+    VOLUME,
+    end_now,
+)
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.joiner import Joiner
@@ -162,12 +175,13 @@ class StateRows(Cursor):
                     else:
                         start_ns = columns.headers[place * HEADER]
                         end_ns = columns.headers[place * HEADER + HEADER_END]
-                    floats[to] = columns.open[row]
-                    floats[to + room] = columns.high[row]
-                    floats[to + 2 * room] = columns.low[row]
-                    floats[to + 3 * room] = columns.close[row]
-                    floats[to + 4 * room] = columns.volume[row]
-                    wholes[whole + 2 * room] = columns.ticks[row]
+                    numbers, own = columns.numbers, row * SHOWN
+                    floats[to] = numbers[own + OPEN]
+                    floats[to + room] = numbers[own + HIGH]
+                    floats[to + 2 * room] = numbers[own + LOW]
+                    floats[to + 3 * room] = numbers[own + CLOSE]
+                    floats[to + 4 * room] = numbers[own + VOLUME]
+                    wholes[whole + 2 * room] = i64(numbers[own + COUNT])
                     if self._live and width:
                         shown = frame.values[rank]
                         if shown.rows:

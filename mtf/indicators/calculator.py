@@ -17,7 +17,7 @@ from mtf.archive import WITH_HISTORY, Archive
 from mtf.bars.bar_codes import DAY_SHIFT, FLAGS
 from mtf.bars.bar_history import PRICES
 from mtf.bars.closings import CODE, MARKS, Closings
-from mtf.bars.columns import NO_BAR, Columns
+from mtf.bars.columns import CLOSE, HIGH, LOW, NO_BAR, OPEN, SHOWN, VOLUME, Columns
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block
@@ -96,8 +96,7 @@ class Calculator(Core):
                 self._commit(closings, committed, numbers)
                 committed += 1
             return
-        opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
-        sums, headers, codes = columns.volume, columns.header, columns.codes
+        shown, headers, codes = columns.numbers, columns.header, columns.codes
         by_row = vec[i64]([]) if chosen is None else chosen.by_row
         parts = self._parts
         bar = self._bar
@@ -122,11 +121,12 @@ class Calculator(Core):
             row = table[block.symbol_at(i)]
             if row < 0:
                 continue
-            bar.open = opens[i]
-            bar.high = highs[i]
-            bar.low = lows[i]
-            bar.close = closes[i]
-            bar.volume = sums[i]
+            at = i * SHOWN
+            bar.open = shown[at + OPEN]
+            bar.high = shown[at + HIGH]
+            bar.low = shown[at + LOW]
+            bar.close = shown[at + CLOSE]
+            bar.volume = shown[at + VOLUME]
             bar.day = float(codes[i] >> DAY_SHIFT)
             bar.flags = codes[i] & FLAGS
             parts.preview(slabs[row >> SLAB_BITS], (row & SLAB_MASK) * hot_width, bar, live, place * width)

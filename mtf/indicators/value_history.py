@@ -13,7 +13,7 @@ from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import WITH_HISTORY, Archive
-from mtf.bars.columns import NO_BAR, Columns
+from mtf.bars.columns import AFTER, AFTER_HEADER, NO_BAR, Columns
 from mtf.bars.growth import LATER, next_room, start_of
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
@@ -28,15 +28,18 @@ NAN: Final = float("nan")
 VALUES_ONLY: Final = "the history of a symbol is that of its values"
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class ValueUndo:
-    """What one block has changed of one timeframe's live values, as they were before it: a row each touched symbol."""
+    """What one block has changed of one timeframe's live values, as they were before it: a row each touched symbol.
+
+    A row is of meaning if it is `known`; there are none if no row is.
+    """
 
     __slots__ = ("known", "live", "width")
 
     def __init__(self, width: i64, touched: i64) -> None:
         self.width: Final[i64] = width
-        self.live: vec[float] = vec[float]([0.0] * (width * touched))
+        self.live: vec[float] = vec[float]([])
         self.known: vec[u8] = vec[u8]([0] * touched)
 
 
@@ -207,11 +210,19 @@ class ValueHistory(Core):
     def _keep(self, judged: JudgedBlock, undo: ValueUndo) -> None:
         """Copy the live values of the symbols that the block touches."""
         width = self.width
-        live, into = self._live, undo.live
+        live = self._live
         known, known_before = self._known, undo.known
         touched = judged.touched
         to: i64 = 0
         count: i64 = len(touched)
+        if count == 1:  # as for each tick that is pushed
+            number = touched[0]
+            if known[number]:
+                known_before[0] = 1
+                undo.live = live[number * width : (number + 1) * width]
+            return
+        into = vec[float]([0.0] * (width * count))
+        undo.live = into
         ahead: i64 = 0 if len(known) > FETCH_SYMBOLS else count  # what was read by now
         for k in range(count):
             if k == ahead:
@@ -237,10 +248,10 @@ class ValueHistory(Core):
     def _show(self, judged: JudgedBlock, columns: Columns, numbers: Numbers) -> None:
         """Take over the live values of each touched symbol's last row, if the bar that formed then still does."""
         touched, last_rows = judged.touched, judged.last_rows
-        headers, header_after = columns.header, columns.header_after
+        headers, after = columns.header, columns.after
         for k in range(len(touched)):
             row = last_rows[k]
-            if row >= 0 and headers[row] != NO_BAR and header_after[k] != NO_BAR:
+            if row >= 0 and headers[row] != NO_BAR and after[k * AFTER + AFTER_HEADER] != NO_BAR:
                 self._set_live(touched[k], numbers.live, (row if numbers.rows else k) * self.width)
 
     def _set_live(self, number: i64, values: vec[float], at: i64) -> None:

@@ -11,6 +11,7 @@ from mypy_extensions import i64
 
 from mtf import calendars
 from mtf.bars.aggregate import Aggregator
+from mtf.bars.columns import SHOWN
 from mtf.bars.gate import Gate
 from mtf.bars.judged_block import COUNTED, IS_LIVE, IS_ORDERED, JudgedBlock, tally
 from mtf.bars.verdicts import (
@@ -332,10 +333,7 @@ def test_bar_that_is_judged_as_the_one_before_it_is_judged_as_it_would_be_alone(
                 effect = APPLY_BAR if found.effects[i] == WHOLE_BAR else int(found.effects[i])
                 rank = int(found.ranks[i]) if effect == APPLY_BAR else 0
                 shown.append((found.verdicts[i], effect, found.prices[i], found.volumes[i], found.clocks[i], rank))
-                shown += [
-                    (each.open[i], each.high[i], each.low[i], each.close[i], each.volume[i], each.ticks[i])
-                    for each in columns
-                ]
+                shown += [tuple(each.numbers[i * SHOWN : (i + 1) * SHOWN]) for each in columns]
         counts: list[object] = [*one.counts(), *(int(each.completed) for each in aggregators)]
         return shown, counts, [int(one.newest_ns), int(one.run_ns)]
 
