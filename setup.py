@@ -117,6 +117,9 @@ COMPILED = [
     "mtf/frames/state_rows.py",
     "mtf/engine.py",
     "mtf/log/spans.py",
+    "mtf/log/block_frame.py",
+    "mtf/log/appender.py",
+    "mtf/log/durability.py",
     "mtf/bars/picking.py",
     "mtf/bars/coverage.py",
     "mtf/storage/history/gather.py",
@@ -151,6 +154,7 @@ COMPILED = [
     "mtf/actors/consumers.py",
     "mtf/actors/threaded.py",
     "mtf/actors/waiters.py",
+    "mtf/pipeline/arrivals.py",
 ]
 
 GROUP = "mtf"  # the shared library is GROUP__mypyc

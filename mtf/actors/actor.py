@@ -90,7 +90,7 @@ class Actor(Supervised):
     @property
     def idle(self) -> bool:
         """Whether every message so far has been handled."""
-        return not self._busy and not len(self.mailbox)
+        return not self._busy and self.mailbox.empty
 
     def handle(self, message: Any) -> Any:
         """Return the answer to *message*; None if there is none (yet)."""
@@ -154,7 +154,7 @@ class Actor(Supervised):
             raise ended(error) from error
 
     def _can_handle_now(self) -> bool:
-        if self._busy or self._failed or len(self.mailbox):
+        if self._busy or self._failed or not self.mailbox.empty:
             return False
         for outlet in self.outlets:
             if outlet.mailbox.full:

@@ -175,7 +175,7 @@ class ConsumerActor(Actor):
 
     def _is_taken(self, message: Any) -> bool:
         """Whether its consumer, which has been shown all that came before, has taken in *message* at once."""
-        if not self._started or self._busy or self._failed or len(self.mailbox) or not isinstance(message, Frame):
+        if not self._started or self._busy or self._failed or not self.mailbox.empty or not isinstance(message, Frame):
             return False
         try:
             if not self._is_whole(message) or not self.consumer.take(message):  # type: ignore[attr-defined]

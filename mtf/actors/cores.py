@@ -7,6 +7,7 @@ of each timeframe through its indicator actor to the synchronizer, and the frame
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -59,9 +60,10 @@ class _Parts:
     Either all have numbers, or none has.
     """
 
-    __slots__ = ("columns", "missing", "numbers")
+    __slots__ = ("columns", "first_seq", "missing", "numbers")
 
     def __init__(self, first: TimeframeResult, ranks: i64) -> None:
+        self.first_seq: Final[i64] = first.judged.block.first_seq
         self.missing = ranks
         self.columns = [first.columns] * ranks
         numbers = first.numbers
@@ -128,24 +130,31 @@ class Synchronizer(Actor):
         self._passed = passed  # called with each marker before the consumers
         self.values: dict[str, Core] = {}  # the value histories, by part of a checkpoint
         self.others: dict[str, Callable[[Archive], None]] = {}  # of the joiner and the digest
-        self._gathering: dict[int, _Parts] = {}  # parts that have come in, by the first seq of their block
+        self._gathering: list[_Parts] = []  # parts that have come in, by block
         self._markers: dict[Marker, int] = {}  # how often a marker has come in
 
     def handle(self, message: TimeframeResult) -> Frame | None:
-        key = message.judged.block.first_seq
-        parts = self._gathering.get(key)
-        if parts is None:
-            parts = _Parts(message, self._ranks)
-            self._gathering[key] = parts
+        parts = self._parts_of(message)
         parts.put(message)
         if parts.missing:
             return None
         # Each timeframe answers in order, so the parts of a block are complete before those of the next.
-        del self._gathering[key]
+        assert self._gathering[0] is parts, "blocks are complete in order"
+        del self._gathering[0]
         frame = self.joiner.join(message.judged, parts.columns, parts.numbers)
         frame.feed(self.digest)
         self._published(frame)
         return frame
+
+    def _parts_of(self, message: TimeframeResult) -> _Parts:
+        """Return what is gathered of the block of *message*, of which it may be the first part."""
+        first_seq = message.judged.block.first_seq
+        for parts in self._gathering:
+            if parts.first_seq == first_seq:
+                return parts
+        begun = _Parts(message, self._ranks)
+        self._gathering.append(begun)
+        return begun
 
     def on_marker(self, marker: Marker) -> Marker | None:
         count = self._markers.get(marker, 0) + 1
@@ -159,6 +168,6 @@ class Synchronizer(Actor):
                 marker.images[part] = Image(core)
             for part, archive in self.others.items():
                 marker.parts[part] = saved(archive)
-        assert all(key > marker.seq for key in self._gathering), "a marker comes after the blocks before it"
+        assert all(parts.first_seq > marker.seq for parts in self._gathering), "a marker comes after blocks before it"
         self._passed(marker)
         return marker

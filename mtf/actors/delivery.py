@@ -80,7 +80,7 @@ class Delivery(Actor):
         self._arrange()
 
     def accept(self, message: Any) -> bool:
-        if self._busy or self._failed or len(self.mailbox):
+        if self._busy or self._failed or not self.mailbox.empty:
             return self.mailbox.offer(message)
         seats = self._seats_of(message)
         for k in range(len(seats)):

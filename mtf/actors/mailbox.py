@@ -34,6 +34,11 @@ class Mailbox:
         return len(self._messages)
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing waits: asked by every actor for each block."""
+        return not self._messages
+
+    @property
     def full(self) -> bool:
         return len(self._messages) >= self._limit
 

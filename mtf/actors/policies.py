@@ -158,6 +158,10 @@ class LatestMailbox(ConsumerMailbox):
         return len(self._messages) + (0 if self._newest is None else 1)
 
     @property
+    def empty(self) -> bool:
+        return not self._messages and self._newest is None
+
+    @property
     def full(self) -> bool:
         return self._bars >= self._limit
 

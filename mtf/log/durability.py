@@ -57,7 +57,7 @@ class Writer:
         self._within_s: Final = sync_within_ms / 1000
         self._on_failure: Final = on_failure
         self._loop: Final = asyncio.get_running_loop()
-        self._thread: Final = ThreadPoolExecutor(1, "mtf-log")
+        self._executor: Final = ThreadPoolExecutor(1, "mtf-log")
         self._timed: Final = mode == "group"
         self._in_thread = 0  # appends that the thread has not finished: only it may append while there are any
         # Starts the next sync, or looks whether the one that was begun has ended; None if neither is due.
@@ -110,7 +110,7 @@ class Writer:
         if self.failed is not None:
             raise self.failed
         self._in_thread += 1
-        done = self._loop.run_in_executor(self._thread, self._append_in_thread, block, positions)
+        done = self._loop.run_in_executor(self._executor, self._append_in_thread, block, positions)
         done.add_done_callback(self._appended)
         await asyncio.shield(done)
 
@@ -140,7 +140,7 @@ class Writer:
         if self._closing is None:
             if self._timer is not None:
                 self._timer.cancel()
-            self._closing = self._loop.run_in_executor(self._thread, self.log.close)
+            self._closing = self._loop.run_in_executor(self._executor, self.log.close)
             self._closing.add_done_callback(self._closed)
         await asyncio.shield(self._closing)
         if self.failed is not None:
@@ -199,7 +199,7 @@ class Writer:
                 self._begun_ns = time.perf_counter_ns()
                 self._timer = self._loop.call_later(LOOK_S, self._look, log)
                 return
-        self._sync = self._loop.run_in_executor(self._thread, self._sync_in_thread)
+        self._sync = self._loop.run_in_executor(self._executor, self._sync_in_thread)
         self._sync.add_done_callback(self._synced)
 
     def _look(self, log: BeginsSyncs) -> None:
@@ -235,7 +235,7 @@ class Writer:
             self._stop(error)
         self._wake()
         self._stop_waiting(LogWriteFailed("the log was closed before that seq was written"))
-        self._thread.shutdown(wait=False)
+        self._executor.shutdown(wait=False)
 
     def _wake(self) -> None:
         durable_seq = self.durable_seq

@@ -1,8 +1,8 @@
 """The log on disk, for its only writer: appends frames to the newest segment, seals segments and begins new ones.
 
-Owns the lock, the file being written, and the state for the next frame (seq, chain, names, positions). The first write
-or sync that fails is kept and raised from then on: nothing is retried, since after a failed sync the content of the
-disk is unknown. `append` belongs to one thread, and `sync` may run concurrently in another.
+Owns the lock, the files, and the positions; `mtf.log.appender` has the end of the newest one. The first write or sync
+that fails is kept and raised from then on: nothing is retried, since after a failed sync the content of the disk is
+unknown. `append` belongs to one thread, and `sync` may run concurrently in another.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from struct import Struct
 from threading import Lock
 from typing import Any, Final, NoReturn
 
 import orjson
-from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptLog, DataDirError, LogWriteFailed
-from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
-from mtf.log.event_log import NO_POSITIONS, changed_positions
+from mtf.events.block import Block
+from mtf.log.appender import Appender
+from mtf.log.event_log import changed_positions
 from mtf.log.expiry import expired_seq
 from mtf.log.filesystem import FileSystem, OsFileSystem, PendingSync, join, write_all
 from mtf.log.index_file import SealedSpans
@@ -31,10 +30,8 @@ from mtf.log.recovery import Recovered, TornTail, cut_tail, prepare_directory, r
 from mtf.log.retention import retain
 from mtf.log.segment import learn_symbols, segment_name
 from mtf.log.segment_format import (
-    BLOCK,
     META_BYTES_MAX,
     POSITIONS_BYTES_MAX,
-    RAW,
     RUN_ID_BYTES,
     SEGMENT_BYTES_MAX,
     VERSION,
@@ -44,7 +41,6 @@ from mtf.log.segment_format import (
     encode_positions,
     encode_seal,
     first_chain,
-    frame_header,
     parse_frame_header,
     run_seed,
 )
@@ -58,50 +54,36 @@ SEGMENT_BYTES_LIMIT: Final = SEGMENT_BYTES_MAX // 2  # a segment may exceed its 
 WRITER_LOCK: Final = "writer.lock"
 FRESH: Final = ".new"  # an unfinished file, useless after a crash
 
-_TIME: Final = Struct("<q")
 
-
-class FileLog:
+class FileLog(Appender):
     """A directory of segment files; `FileLog.open` creates or continues it."""
 
     def __init__(self, directory: str, fs: FileSystem, segment_bytes: int, lock: int) -> None:
         """Internal: use `open`, which completes the object."""
+        super().__init__(fs.write)
         self.directory: Final = directory
         self._fs: Final = fs
         self._segment_bytes: Final = segment_bytes
-        self._write: Final = fs.write
-        self._lock = lock  # the lock's file; -1 once closed
+        self._lock = lock
         self._syncing: Final = Lock()  # held during a sync of the file, and while it is closed
         self._begun: PendingSync | None = None  # a sync of it in the background; changed with the lock held
         self._begun_seq = 0  # up to which that makes events durable
-        self._failed: LogWriteFailed | None = None  # the first failure; set once
-        self._file = -1  # of the newest segment; -1 if the next append must begin one
         self._path = ""  # of the newest segment
         self._number = 0  # of the newest segment
-        self._bytes = 0  # of the newest segment
-        self._full_at = 0  # it is full at this many bytes, once it holds an event
-        self._events = 0  # in the newest segment
-        self._seed = 0
         self._positions_bytes = 0  # upper bound of the size of the positions in the next META frame
         self._names_bytes = 0  # upper bound of the size of configuration and names there
         self._positions: dict[str, bytes] = {}  # the newest of each source, as JSON
-        self._symbols = SymbolTable()
+        self._changed: dict[str, bytes] = {}  # those that are being written
         self.config = b""
         self.run_id = b""
-        self.chain = 0
         self.first_seq = 1
-        self.last_seq = 0
-        self.durable_seq = 0
         # Called in the writing thread once a segment is sealed, with the spans for its index, if they are known.
         self.on_sealed: Callable[[SealedSpans | None], object] | None = None
         self._upkeep: Upkeep | None = None
-        # Makes the spans of the newest segment; None if its beginning was written before this start.
-        self._spans: SpanMaker | None = None
         self.torn: TornTail | None = None  # what opening cut off, and where it is kept
         self.checked_from = 1  # opening checked every frame from this event on
         self._checks_rest = False  # whether `maintain` checks what comes before
         self._marks: MarkWriter | None = None  # of the newest segment; None before the first, and once it is sealed
-        self._mark_at = 0  # the next mark is made at this many bytes of it
 
     @classmethod
     def open(
@@ -149,71 +131,9 @@ class FileLog:
         return list(self._symbols.names)
 
     @property
-    def full(self) -> bool:
-        return self._file < 0 or self._bytes >= self._full_at
-
-    @property
     def failed(self) -> LogWriteFailed | None:
         """The failure that stopped this log."""
         return self._failed
-
-    def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
-        if self._failed is not None or self._lock < 0:
-            self._refuse()
-        first_seq, count, rows, heap = block.first_seq, block.count, block.rows, block.heap
-        if first_seq != self.last_seq + 1 or not 0 < count <= BLOCK_EVENTS_MAX:
-            raise AssertionError(f"{block!r} cannot follow seq {self.last_seq}")
-        if self._file < 0 or self._bytes >= self._full_at:
-            self._rotate()
-        if self._bytes >= self._mark_at:
-            self._mark()
-        changed = changed_positions(self._positions, positions) if positions else NO_BYTES
-        encoded = b""
-        if changed or heap:
-            encoded = encode_positions(changed)
-            self._positions_bytes += len(encoded)
-            self._names_bytes += len(heap)
-            if self._positions_bytes > POSITIONS_BYTES_MAX or self._names_bytes > META_BYTES_MAX:
-                self._check_meta(changed, len(heap))
-        body = b"".join((encoded, rows, heap)) if encoded or heap else rows
-        chain = xxh3_64_intdigest(body, self.chain)
-        data = (
-            frame_header(
-                self._seed,
-                BLOCK,
-                RAW,
-                len(self._symbols),
-                len(body),
-                count,
-                len(encoded),
-                len(heap),
-                first_seq,
-                self.durable_seq,
-                _TIME.unpack_from(rows)[0],
-                _TIME.unpack_from(rows, len(rows) - ROW_BYTES)[0],
-                chain,
-                xxh3_64_intdigest(body, self._seed),
-            )
-            + body
-        )
-        try:
-            written = self._write(self._file, data)
-        except OSError as error:
-            self._fail("a write", error)
-        if written != len(data):
-            self._fail(f"a write of {len(data)} bytes, of which {written} were written,", None)
-        self._bytes += written
-        self._events += count
-        if self._spans is not None:
-            self._spans.take(rows, count)
-        self.chain = chain
-        if heap:
-            learn_symbols(self._symbols, block)
-        if changed:
-            self._positions.update(changed)
-            if self._marks is not None:
-                self._marks.moved.update(changed)
-        self.last_seq = first_seq + count - 1  # set last: `sync` assumes that everything up to it is written
 
     def sync(self) -> int:
         with self._syncing:
@@ -354,6 +274,25 @@ class FileLog:
         self._marks.moved.update(self._positions)
         self._mark_at = self._bytes + MARK_BYTES
 
+    def _encoded(self, block: Block, positions: Mapping[str, Any]) -> bytes:
+        self._changed = changed = changed_positions(self._positions, positions)
+        if not changed and not block.heap:
+            return b""
+        encoded = encode_positions(changed)
+        self._positions_bytes += len(encoded)
+        self._names_bytes += len(block.heap)
+        if self._positions_bytes > POSITIONS_BYTES_MAX or self._names_bytes > META_BYTES_MAX:
+            self._check_meta(changed, len(block.heap))
+        return encoded
+
+    def _learn(self, block: Block) -> None:
+        if block.heap:
+            learn_symbols(self._symbols, block)
+        if self._changed:
+            self._positions.update(self._changed)
+            if self._marks is not None:
+                self._marks.moved.update(self._changed)
+
     def _check_meta(self, changed: Mapping[str, bytes], heap_bytes: int) -> None:
         """Raise ValueError if the next META frame could not hold the positions and the names."""
         positions = len(encode_positions({**self._positions, **changed}))
@@ -488,6 +427,3 @@ class FileLog:
         if self._failed is not None:
             raise self._failed
         raise LogWriteFailed(f"{self._path}: the log is closed")
-
-
-NO_BYTES: Final[dict[str, bytes]] = {}

@@ -53,7 +53,9 @@ class Consuming:
 
     def _running(self, what: str) -> Run:
         """Return the run for an action; raises inside a callback, and if it is not running."""
-        run = self._started()
+        run = self._alive
+        if run is None:
+            raise PipelineStopped(NOT_RUNNING)
         run.check_loop()
         if run.showing.cursor() is not None:
             raise PushInCallback(

@@ -111,7 +111,7 @@ class _Feeding:
     def _take(self, event: Tick | Bar, arrival_ns: int, stream: str, number: int | None) -> int:
         """Write *event* of the message *number* into the block builder; return its seq."""
         try:
-            return self._pushes.accept(event, arrival_ns)
+            return self._pushes.arrivals.accept(event, arrival_ns)
         finally:
             if number is not None:
                 self._held[stream, number] -= 1

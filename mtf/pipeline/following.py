@@ -65,7 +65,7 @@ class _Following:
             builder.clock(outage.until_ns, BY_FEED, outage.since_ns, outage.reason)
         for place, line, reason, raw in rows.refused:
             builder.refuse(place, line, reason, raw)
-        pushes.accept_rows(rows.block, rows.names, rows.arrival_ns)
+        pushes.arrivals.accept_rows(rows.block, rows.names, rows.arrival_ns)
         self._run.source.positions[self._feed.name] = rows.entry
 
 

@@ -161,7 +161,7 @@ async def read_history(
         if builder.count >= run.options.events_at_once or run.source.next_seq > last_seq:
             await run.source.flush(run.source.next_seq - 1)
     await run.drain()
-    run.pushes.ended = True
+    run.pushes.arrivals.ended = True
     summary = Summary.of(run.engine, run.malformed, rows, order=run.reading.order, new_events=run.source.next_seq - 1)
     return Import(summary=summary, rows=rows, until_ns=until_ns, changed=[], notes=[*source.notes(), *run.all_notes()])
 

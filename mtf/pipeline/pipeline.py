@@ -258,7 +258,7 @@ class Pipeline(Warming, RunFacts):
                     "use Pipeline(reorder_ns=) for a reorder window of pushes"
                 )
             await run.unless_it_stops(_feeding(run, source))
-            run.pushes.ended = True
+            run.pushes.arrivals.ended = True
             await run.drain()
         else:
             if reorder_ns is None:
@@ -276,7 +276,7 @@ class Pipeline(Warming, RunFacts):
             for sentence in opened.notes():
                 run.notes.note("source_noted", sentence, path=opened.name)
             report_read(opened.name, rows)
-            run.pushes.ended = True
+            run.pushes.arrivals.ended = True
         run.note_findings()
         return self.summary(seconds=time.perf_counter() - begun, new_events=run.source.next_seq - seq)
 
@@ -331,7 +331,7 @@ class Pipeline(Warming, RunFacts):
         if number < 0:
             known = ", ".join(self.symbols) or "none"
             raise UnknownSymbol(f"no event of {symbol!r} has been seen; known symbols: {known}")
-        return engine.snapshot(number, run.pushes.ended)
+        return engine.snapshot(number, run.pushes.arrivals.ended)
 
     def state_at(self, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot:
         """Return the snapshot of *symbol* as it was after the event *seq*, or at *time_ns*, from checkpoints and log.

@@ -2,7 +2,7 @@
 
 Events are taken in the order in which `push` was called. While the block builder is full, or the pipeline is still
 catching up with the log, callers queue; otherwise the event is written into the block builder at once, in the caller's
-task.
+task. `mtf.pipeline.arrivals` does the writing.
 """
 
 from __future__ import annotations
@@ -14,22 +14,17 @@ from functools import partial
 from operator import index
 from typing import Any, Final, TypeAlias
 
-from librt.strings import read_i64_le
-
-from mtf.actors.lateness import AHEAD_NS, Lateness
 from mtf.actors.reorder import ReorderWindow
 from mtf.actors.sequencer import Sequencer
 from mtf.bars.bar import Bar
-from mtf.bars.intake import take
 from mtf.clock import WallClock
 from mtf.config import Config
 from mtf.errors import MalformedEvent, PushWouldWait
-from mtf.events.block import BY_TIMER, ROW_BYTES, Block
+from mtf.events.block import BY_TIMER
 from mtf.events.malformed import BAD_TIME, REASONS
-from mtf.events.old_stamps import too_old
 from mtf.events.tick import Tick
-from mtf.events.waiting_rows import NOT_LIVE
 from mtf.notes import Notes
+from mtf.pipeline.arrivals import Arrivals, ClockEvent
 from mtf.pipeline.hangs import Hangs
 from mtf.pipeline.options import Options
 from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
@@ -37,10 +32,6 @@ from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 __all__ = ["Pushes", "Ready", "stamp_of"]
 
 Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is that of the log's end
-
-
-class _Time(int):
-    """The time of a clock event, in ns; a type of its own, so that a pushed number is not taken for one."""
 
 
 class _End:
@@ -54,28 +45,34 @@ class Pushes:
     """Hands pushed events to the block builder of *source*, in the order of the calls."""
 
     def __init__(self, config: Config, options: Options, source: Sequencer, hangs: Hangs, notes: Notes) -> None:
-        self._config: Final = config
         self._block_events: Final = options.events_at_once
         self._is_live: Final = options.is_live
-        self._live_ns: Final = options.live_ns
         self._max_ahead_ns: Final = options.max_ahead_ns
-        self._oldest_ns: Final = options.oldest_ns
         self._wall: Final[WallClock] = options.wall
         self._source: Final = source
         self._builder: Final = source.builder
         self._hangs: Final = hangs
-        self._notes: Final = notes
-        self._lateness: Final = Lateness()
+        self.arrivals: Final = Arrivals(
+            config,
+            source,
+            notes,
+            live=options.is_live,
+            live_ns=options.live_ns,
+            max_ahead_ns=options.max_ahead_ns,
+            oldest_ns=options.oldest_ns,
+        )
         self.reorder_ns: Final = options.reorder_ns
         self._windows: Final[list[ReorderWindow]] = []  # of pushes, and of feeds with their own
-        self._window = self.open_window(self.reorder_ns, self._accept_any) if self.reorder_ns else None
+        self._window = self.open_window(self.reorder_ns, self.arrivals.accept) if self.reorder_ns else None
+        # Takes an event, and returns its seq, or a future for it if a window holds the event.
+        self._take_in: Final[Callable[[Any, int], int | asyncio.Future[int]]] = (
+            self.arrivals.accept if self._window is None else self._hold
+        )
         self._lock: Final = asyncio.Lock()  # held, while callers queue, by the one whose turn it is
         self._queued = 0  # callers that wait for their turn or have it
         self._end_ns = NEVER_NS  # the newest end from the timer meanwhile
-        self.ended = False  # the last source has ended, and nothing was pushed since
-        self.are_live = False  # something was pushed, and the wall clock matters
 
-    async def push(self, event: Tick | Bar | _Time, ready: Ready | None) -> int:
+    async def push(self, event: Tick | Bar | ClockEvent, ready: Ready | None) -> int:
         """Take *event*, after *ready* has returned if given, and return its seq once it is logged and sent."""
         arrival_ns = self._wall.now_ns()
         if self._queued or ready is not None or self._builder.count >= self._block_events:
@@ -131,7 +128,7 @@ class Pushes:
                 f"clock event at {ts_ns}: more than max_ahead_ns ({self._max_ahead_ns}) ahead of the wall clock, which "
                 "would make every tick until then late"
             )
-        return await self.push(_Time(index(ts_ns)), ready)
+        return await self.push(ClockEvent(index(ts_ns)), ready)
 
     def tell_time(self, end_ns: int) -> None:
         """Take a clock event from the timer: bars that end by *end_ns* are over.
@@ -226,100 +223,18 @@ class Pushes:
         finally:
             self._send_soon()
 
-    def _take_in(self, event: Tick | Bar | _Time, arrival_ns: int) -> int | asyncio.Future[int]:
-        """Return the seq of *event*, which came at *arrival_ns*, or a future for it if a window holds the event."""
+    def _hold(self, event: Tick | Bar | ClockEvent, arrival_ns: int) -> asyncio.Future[int]:
+        """Have the window hold *event*; return a future for its seq."""
         window = self._window
-        if isinstance(event, _Time):
-            return self._accept_any(event, arrival_ns) if window is None else window.add("", event, event)
-        return self.accept(event, arrival_ns) if window is None else window.add(event.symbol, stamp_of(event), event)
-
-    def accept(self, event: Tick | Bar, arrival_ns: int) -> int:
-        """Hand *event* to the block builder and return its seq; MalformedEvent if it is invalid."""
-        builder = self._builder
-        reason = self._written(event, arrival_ns)
-        if reason:
-            builder.refuse("push", builder.malformed + 1, reason, repr(event))
-            raise MalformedEvent(f"{event!r}: {reason}")
-        self.ended = False
-        self.are_live = self._is_live
-        if self._is_live and isinstance(event, Tick):
-            lag_ns = arrival_ns - event.ts_ns - self._config.delay_of(event.symbol)
-            if lag_ns > self._live_ns or lag_ns < -AHEAD_NS:
-                self._note_lag(event.symbol, lag_ns, arrival_ns)
-        return self._source.next_seq - 1
-
-    def accept_rows(self, block: Block, names: list[str], arrival_ns: int) -> None:
-        """Pass the rows of *block*, which came at *arrival_ns*, to the block builder; *names* are its symbols."""
-        if not block.count:
-            return
-        builder = self._builder
-        try:
-            start = 0
-            for stop, delay_ns in self._delays(block, names):
-                if self._is_live:
-                    builder.live_from_ns = arrival_ns - self._live_ns - delay_ns
-                builder.copy(block, names, start, stop)
-                start = stop
-        finally:
-            builder.live_from_ns = NOT_LIVE
-        self.ended = False
-        self.are_live = self._is_live
-        if self._is_live:
-            last = block.count - 1
-            symbol = names[block.symbol_at(last)]
-            due_ns = read_i64_le(block.rows, last * ROW_BYTES) + self._config.delay_of(symbol)
-            self._note_lag(symbol, arrival_ns - due_ns, arrival_ns)
-
-    def _delays(self, block: Block, names: list[str]) -> Iterator[tuple[int, int]]:
-        """Yield the end of each run of rows in *block* whose feeds have the same delay, and that delay."""
-        if not self._config.delays:
-            yield block.count, 0
-            return
-        delays = [self._config.delay_of(name) for name in names]
-        numbers = [delays[block.symbol_at(row)] for row in range(block.count)]
-        for row in range(1, block.count):
-            if numbers[row] != numbers[row - 1]:
-                yield row, numbers[row - 1]
-        yield block.count, numbers[-1]
-
-    def _note_lag(self, symbol: str, lag_ns: int, arrival_ns: int) -> None:
-        """Report a feed whose event of *symbol* came *lag_ns* later than it should have, if that persists."""
-        if lag_ns > self._live_ns:
-            late = self._lateness.note(symbol, lag_ns, arrival_ns)
-            if late is not None:
-                self._notes.note("feed_late", late, symbol=symbol, lag_ns=lag_ns)
-        elif lag_ns < -AHEAD_NS:
-            ahead = self._lateness.note_ahead(symbol, -lag_ns)
-            if ahead is not None:
-                self._notes.note("feed_ahead", ahead, symbol=symbol, ahead_ns=-lag_ns)
-
-    def _accept_any(self, event: Any, arrival_ns: int) -> int:
-        """Pass an event (a tick, a bar, or the time of a clock event) to the block builder, and return its seq."""
-        if not isinstance(event, _Time):
-            return self.accept(event, arrival_ns)
-        self._builder.clock(event)
-        return self._source.next_seq - 1
+        assert window is not None, "there is a window"
+        if isinstance(event, ClockEvent):
+            return window.add("", event.ts_ns, event)
+        return window.add(event.symbol, stamp_of(event), event)
 
     def _send_soon(self) -> None:
         """Send what is in the block builder, now or as soon as there is room."""
         if not self._source.flush_now():
             self._source.wake()
-
-    def _written(self, event: Tick | Bar, arrival_ns: int) -> str:
-        """Write *event* into the block builder; return what is wrong with it, or ""."""
-        builder = self._builder
-        try:
-            if isinstance(event, Tick) and event.ts_ns < self._oldest_ns:
-                return too_old(event.ts_ns, "pipeline")
-            if self._is_live:
-                builder.arrival_ns = arrival_ns
-                builder.limit_ns = arrival_ns + self._max_ahead_ns
-                builder.live_from_ns = arrival_ns - self._live_ns - self._config.delay_of(event.symbol)
-            return REASONS[take(builder, event)]
-        except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
-            return str(error)
-        finally:
-            builder.arrival_ns, builder.limit_ns, builder.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
 
 
 def stamp_of(event: Tick | Bar) -> int:

@@ -101,7 +101,7 @@ async def _play(run: Run, logged: Iterator[tuple[Block, Mapping[str, Any]]], pac
                 await run.source.replay(piece)
                 run.check()
             await give_way()
-    run.pushes.ended = True
+    run.pushes.arrivals.ended = True
     await run.drain()
 
 

@@ -276,7 +276,8 @@ class Run:
 
     def check_loop(self) -> None:
         """Raise if the run has ended, or runs on another event loop than the caller's."""
-        self.check()
+        if not self._running or self.supervisor.failure is not None:  # as `check`: each push is spared a call
+            self.check()
         check_own(self._loop)
 
     async def unless_it_stops(self, waiting: Coroutine[Any, Any, None]) -> None:
@@ -463,7 +464,7 @@ class Run:
         self.reports.counted(self.source.gate)
 
     def on_published(self, frame: Frame) -> None:
-        if self.pushes.are_live:  # not before the first one: the timer does not close what a log left open
+        if self.pushes.arrivals.are_live:  # not before the first one: the timer does not close what a log left open
             self._timer.published(frame, self.engine.joiner)
             self.reports.lag.published(frame)
         if self.checkpointer is not None:

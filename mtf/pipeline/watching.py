@@ -63,7 +63,7 @@ class SnapshotReader:
                 raise StopAsyncIteration
         number = self._changed.popleft()
         self._yielded[number] = run.engine.joiner.touched_seq(number)
-        return run.engine.snapshot(number, run.pushes.ended)
+        return run.engine.snapshot(number, run.pushes.arrivals.ended)
 
     async def __aenter__(self) -> Self:
         return self

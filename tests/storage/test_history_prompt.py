@@ -107,14 +107,15 @@ async def test_storing_that_falls_behind_is_waited_for(tmp_path: Path, monkeypat
     monkeypatch.setattr(writer, "ROWS_MAX", 8)
     monkeypatch.setattr(writer, "BEHIND_MAX", 16)
     most = 0
-    added = HistoryWriter._add
+    take = HistoryWriter.take
 
-    def add(self: HistoryWriter, frame: mtf.Frame) -> None:
+    def watched(self: HistoryWriter, frame: mtf.Frame) -> bool:
         nonlocal most
-        added(self, frame)
+        taken = take(self, frame)
         most = max(most, self.waiting)
+        return taken
 
-    monkeypatch.setattr(HistoryWriter, "_add", add)
+    monkeypatch.setattr(HistoryWriter, "take", watched)
     async with mtf.Pipeline(data=tmp_path / "run", timeframes="1m", clock="ticks", block_events=1) as pipeline:
         await pipeline.run([mtf.Tick("EURUSD", START + k * MINUTE_NS, 1.0, 1.5) for k in range(500)])
     assert 8 <= most <= 8 + 16 + 2

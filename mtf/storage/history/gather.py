@@ -100,12 +100,15 @@ class Gathered:
         """The number of bars and rejected events."""
         return len(self._starts) + len(self.rejected)
 
-    def add(self, frame: Frame, after_seq: i64) -> None:
-        """Add the bars closed by events of *frame* after *after_seq*, and those events that were rejected."""
-        self._add_rejected(frame)
+    def add(self, frame: Frame, after_seq: i64) -> bool:
+        """Add the bars closed by events of *frame* after *after_seq*, and those events that were rejected.
+
+        Return whether there were any of either, after *after_seq* or before.
+        """
+        rejected = self._add_rejected(frame)
         closings = frame.closings
         if closings.count == 0:
-            return
+            return rejected
         first_seq: i64 = frame.first_seq
         ranks: i64 = len(frame.columns)
         wanted: i64 = len(frame.judged.instruments) * ranks
@@ -127,6 +130,7 @@ class Gathered:
             self._add_bar(closings.part(k), closings.places[k])
             if self._width:
                 self._add_values(closings, k)
+        return True
 
     def _add_bar(self, closings: Closings, k: i64) -> None:
         marks, prices = closings.marks, closings.prices
@@ -214,13 +218,14 @@ class Gathered:
             self._values = append(self._values, NAN)
             given += 1
 
-    def _add_rejected(self, frame: Frame) -> None:
+    def _add_rejected(self, frame: Frame) -> bool:
         judged = frame.judged
         verdicts = judged.verdicts
         for i in range(len(verdicts)):
             if i64(verdicts[i]) > LATE_ACCEPTED:
                 pick(self.rejected, judged.block, verdicts, [], TS_MIN_NS, TS_MAX_NS + 1, True)
-                return
+                return True
+        return False
 
 
 def rearranged(packs: list[bytes], rows: list[int], width: i64, parts: list[tuple[int, int, int]]) -> bytes:

@@ -148,20 +148,42 @@ class HistoryWriter(BarKeeper):
         await self._try(self._make, self._connection)
 
     def take(self, frame: Frame) -> bool:
-        """Take in *frame*, unless storing has fallen so far behind that the run must wait for it."""
+        """Take in *frame*, unless storing has fallen so far behind that the run must wait for it.
+
+        Start storing if enough waits, else set the timer.
+        """
+        if self._full:
+            return True
         due = self._due
-        if due is not None and not due.done():
-            behind = self._asked_at + BEHIND_MAX * self._rows_max // ROWS_MAX
-            if self.waiting >= behind:
-                return False
-        self._add(frame)
+        if due is not None and not due.done() and self._is_behind():
+            return False
+        if self._waits and self.waiting >= BACKLOG_MAX * self._rows_max // ROWS_MAX:
+            self._full = True
+            self._note(
+                "history_full",
+                f"{self.waiting:,} bars and rejects wait in memory, which is the limit; the next start stores later "
+                "ones from the log",
+            )
+            return True
+        seq = frame.last_seq
+        added = False
+        if seq > self.stored_seq:
+            added = self._gathered.add(frame, self.stored_seq)
+            self._instruments = frame.judged.instruments
+        self._seq = seq
+        if not added and (self._timer is not None or self._wall is None):
+            return True  # nothing is due before the timer, or the next bar
+        waiting = self.waiting
+        if waiting >= self._asked_at:
+            self._begin()
+        elif waiting and self._wall is not None and self._timer is None:
+            self._timer = self._wall.call_at(self._wall.now_ns() + FLUSH_NS, self._begin)
         return True
 
     async def on_frame(self, frame: Frame) -> None:
-        if not self.take(frame):
+        while not self.take(frame):
             assert self._due is not None, "the run waits for it"
             await asyncio.shield(self._due)
-            self._add(frame)
 
     @property
     def waiting(self) -> int:
@@ -239,27 +261,9 @@ class HistoryWriter(BarKeeper):
             return False
         return True
 
-    def _add(self, frame: Frame) -> None:
-        """Take in *frame*; start storing if enough waits, else set the timer."""
-        if self._full:
-            return
-        if self._waits and self.waiting >= BACKLOG_MAX * self._rows_max // ROWS_MAX:
-            self._full = True
-            self._note(
-                "history_full",
-                f"{self.waiting:,} bars and rejects wait in memory, which is the limit; the next start stores later "
-                "ones from the log",
-            )
-            return
-        if frame.last_seq > self.stored_seq:
-            self._gathered.add(frame, self.stored_seq)
-            self._instruments = frame.judged.instruments
-        self._seq = frame.last_seq
-        waiting = self.waiting
-        if waiting >= self._asked_at:
-            self._begin()
-        elif waiting and self._wall is not None and self._timer is None:
-            self._timer = self._wall.call_at(self._wall.now_ns() + FLUSH_NS, self._begin)
+    def _is_behind(self) -> bool:
+        """Whether so much waits that the run has to, while something is being stored."""
+        return self.waiting >= self._asked_at + BEHIND_MAX * self._rows_max // ROWS_MAX
 
     def _begin(self) -> None:
         """Start storing what waits; raise the error of an earlier attempt."""
