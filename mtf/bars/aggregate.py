@@ -136,35 +136,36 @@ class Aggregator(Core):
             if i >= fetched:
                 fetched = min(n, i + FETCH_ROWS)
                 self._read = fetch_rows(self._builders, forming, judged, i, fetched)
-            if effect == WHOLE_BAR:
-                effect = APPLY_BAR
-                last = i + EVENTS_PER_BAR - 1
-                if found == number and bars_enter and index == marked and last < move_row and clocks[last] < end_ns:
-                    # Its bar is open already, and there is no volume before its last event.
-                    while i < last:
-                        price = prices[i]
-                        if price > high:
-                            high = price
-                        elif price < low:
-                            low = price
-                        ticks += 1.0
-                        shown[to + OPEN] = open_
-                        shown[to + HIGH] = high
-                        shown[to + LOW] = low
-                        shown[to + CLOSE] = price
-                        shown[to + VOLUME] = volume + carry
-                        shown[to + COUNT] = ticks
-                        headers[i] = index
-                        if has_codes:
-                            codes[i] = code
-                        i += 1
-                        base += ROW_BYTES
-                        to += SHOWN
-            applies = effect == APPLY or (
-                effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))
-            )
-            is_other = not applies and effect != NOTHING
-            if found != number or found < 0 or is_other or i == move_row:
+            applies = effect == APPLY
+            is_other = False
+            if not applies:
+                if effect == WHOLE_BAR:
+                    effect = APPLY_BAR
+                    last = i + EVENTS_PER_BAR - 1
+                    if found == number and bars_enter and index == marked and last < move_row and clocks[last] < end_ns:
+                        # Its bar is open already, and there is no volume before its last event.
+                        while i < last:
+                            price = prices[i]
+                            if price > high:
+                                high = price
+                            elif price < low:
+                                low = price
+                            ticks += 1.0
+                            shown[to + OPEN] = open_
+                            shown[to + HIGH] = high
+                            shown[to + LOW] = low
+                            shown[to + CLOSE] = price
+                            shown[to + VOLUME] = volume + carry
+                            shown[to + COUNT] = ticks
+                            headers[i] = index
+                            if has_codes:
+                                codes[i] = code
+                            i += 1
+                            base += ROW_BYTES
+                            to += SHOWN
+                applies = effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))
+                is_other = not applies and effect != NOTHING
+            if found != number or is_other or i == move_row:
                 if number >= 0:
                     forming.put(number, high, low, close, volume, carry, ticks)
                 if i == move_row:
@@ -180,6 +181,7 @@ class Aggregator(Core):
                     if effect == TIME:
                         self._close_all(columns, i, clocks[i])
                     headers[i] = NO_BAR
+                    number = _NOBODY
                     continue
                 at = number * STRIDE
                 if is_other:
@@ -504,5 +506,5 @@ class Aggregator(Core):
         columns.after = after
 
 
-_NOBODY: Final = -1  # in place of a symbol's number
+_NOBODY: Final = -2  # in place of a symbol's number; that of a clock event is -1
 _NOT_MARKED: Final = -3  # in place of the index of a header

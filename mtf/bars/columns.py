@@ -180,7 +180,7 @@ class Columns:
     )
 
     def __init__(self, timeframe: Timeframe, rank: i64, n: i64, codes: bool, none: Closings) -> None:
-        """*none* are no closings; the first one that there is comes with closings of the block's own."""
+        """*none* stands for no closings, until the first one of the block."""
         self.rank: Final[i64] = rank
         self.timed: Final = timeframe.timed
         self.numbers: vec[float] = BLANK.floats(n * SHOWN)
