@@ -35,7 +35,7 @@ class Mailbox:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits: asked by every actor for each block."""
+        """Whether nothing waits. Every actor asks this for each block; whoever overrides `__len__` overrides it too."""
         return not self._messages
 
     @property
@@ -73,7 +73,7 @@ class Mailbox:
 
     async def get(self) -> Any:
         """Take the oldest message, waiting for one if necessary; None once the mailbox is closed."""
-        while len(self) == 0:
+        while self.empty:
             if self._closed:
                 return None
             assert self._reader is None or self._reader.done(), "a mailbox has one reader"

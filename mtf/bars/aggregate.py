@@ -449,7 +449,7 @@ class Aggregator(Core):
         at = number * STRIDE
         end_ns = forming.end_ns(number)
         closings = columns.closings
-        if closings.count == 0:
+        if closings is self._none:
             closings = Closings(self.timeframe, self._history, min(self._expected, len(columns.header)))
             columns.closings = closings
         closings.add(

@@ -27,10 +27,6 @@ MARKS: Final = 8
 ROOM: Final[i64] = 16  # closings for which a table has room at first
 
 
-_NO_HISTORIES: Final[list[BarHistory]] = []
-_NO_GAPS: Final[list[Gap | None]] = []
-
-
 @mypyc_attr(native_class=True, acyclic=True)
 class Closings:
     """Closings in the order of their rows: `prices` has PRICES numbers of each (open, high, low, close, volume).
@@ -61,10 +57,10 @@ class Closings:
         self.marks: vec[i64] = vec[i64]([])  # MARKS of each
         self._room: i64 = 0
         self._more: i64 = expected if expected > ROOM else ROOM  # closings that there is room for with the next one
-        self._histories: list[BarHistory] = _NO_HISTORIES  # lists of its own with the first closing
-        self._gaps: list[Gap | None] = _NO_GAPS
-        self.timed = True  # of the timeframe, with the first closing; its length likewise
-        self.length_ns: i64 = 0
+        self._histories: Final[list[BarHistory]] = []
+        self._gaps: Final[list[Gap | None]] = []
+        self.timed: Final = timeframe.timed
+        self.length_ns: Final[i64] = timeframe.length_ns
         self._bars: list[Bar | None] | None = None  # those that were asked for
 
     def add(
@@ -109,11 +105,6 @@ class Closings:
 
     def _grow(self) -> None:
         more = self._more
-        if self._room == 0:
-            self._histories = []
-            self._gaps = []
-            self.timed = self.timeframe.timed
-            self.length_ns = self.timeframe.length_ns
         marks, prices = vec[i64]([0] * (more * MARKS)), vec[float]([0.0] * (more * PRICES))
         self.marks = marks if self._room == 0 else extend(self.marks, marks)
         self.prices = prices if self._room == 0 else extend(self.prices, prices)

@@ -16,7 +16,7 @@ from mtf.units import MS_NS, NEVER_NS
 
 __all__ = ["CARRY", "END_MS", "STRIDE", "TICKS", "FormingBars"]
 
-# Numbers of a row, after OPEN to VOLUME.
+# Numbers of a row, after OPEN to VOLUME of `mtf.bars.columns`; those that follow there are not of these rows.
 CARRY: Final = 5  # rounding error of the volume: the bar's volume is the sum of both
 TICKS: Final = 6
 END_MS: Final = 7  # the end of an ordinary bar in ms; 0.0: look it up in the columns

@@ -1,7 +1,7 @@
 """The appender: the newest segment's end, and the frames that are appended there; compiled, since each push does it.
 
-Owns the state for the next frame (seq, chain, names, positions) and the segment's length. What happens seldom, a new
-segment, a mark or a failure, is left to the log that is built on it.
+Owns the newest segment's file and length, and for the next frame the seq, the chain and the names. What happens seldom
+(positions, a new segment, a mark, a failure) is left to the log that is built on it.
 """
 
 from __future__ import annotations

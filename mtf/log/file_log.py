@@ -1,8 +1,8 @@
 """The log on disk, for its only writer: appends frames to the newest segment, seals segments and begins new ones.
 
-Owns the lock, the files, and the positions; `mtf.log.appender` has the end of the newest one. The first write or sync
-that fails is kept and raised from then on: nothing is retried, since after a failed sync the content of the disk is
-unknown. `append` belongs to one thread, and `sync` may run concurrently in another.
+Owns the positions, and when segments begin, are marked, synced and sealed; `mtf.log.appender` writes to the newest one.
+The first write or sync that fails is kept and raised from then on: nothing is retried, since after a failed sync the
+content of the disk is unknown. `append` belongs to one thread, and `sync` may run concurrently in another.
 """
 
 from __future__ import annotations

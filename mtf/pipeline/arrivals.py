@@ -13,6 +13,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.actors.lateness import AHEAD_NS, Lateness
 from mtf.actors.sequencer import Sequencer
+from mtf.bars.bar import Bar
 from mtf.bars.intake import take
 from mtf.config import Config
 from mtf.errors import MalformedEvent
@@ -23,9 +24,13 @@ from mtf.events.old_stamps import too_old
 from mtf.events.tick import Tick
 from mtf.events.waiting_rows import NOT_LIVE
 from mtf.notes import Notes
-from mtf.units import NEVER_NS, TS_MAX_NS
+from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["Arrivals", "ClockEvent"]
+
+# As whole numbers of any size, as the settings that are added to times are: those of 64 bits would not hold the sum.
+FIRST_NS: Final[int] = int(TS_MIN_NS)
+LAST_NS: Final[int] = int(TS_MAX_NS)
 
 
 @mypyc_attr(native_class=True)
@@ -40,9 +45,10 @@ class ClockEvent:
 
 @mypyc_attr(native_class=True)
 class Arrivals:
-    """Hands events to the block builder of *source*; a tick is live if it comes within *live_ns* of its stamp.
+    """Hands events to the block builder of *source*.
 
-    If not *live*, the wall clock does not matter.
+    A tick is live if it comes within *live_ns* of its stamp, and of its feed's delay. If not *live*, none is: the wall
+    clock does not matter.
     """
 
     def __init__(
@@ -99,7 +105,7 @@ class Arrivals:
             start = 0
             for stop, delay_ns in self._delays(block, names):
                 if self._is_live:
-                    builder.live_from_ns = arrival_ns - self._live_ns - delay_ns
+                    builder.live_from_ns = max(arrival_ns - self._live_ns - delay_ns, FIRST_NS)
                 builder.copy(block, names, start, stop)
                 start = stop
         finally:
@@ -118,16 +124,19 @@ class Arrivals:
         try:
             if isinstance(event, Tick) and event.ts_ns < self._oldest_ns:
                 return too_old(event.ts_ns, "pipeline")
-            if not self._is_live:
-                return REASONS[take(builder, event)]
-            builder.arrival_ns = arrival_ns
-            builder.limit_ns = arrival_ns + self._max_ahead_ns
-            builder.live_from_ns = arrival_ns - self._live_ns - self._delay_of(event.symbol)
+            if self._is_live and isinstance(event, Tick | Bar):
+                builder.arrival_ns = arrival_ns
+                builder.limit_ns = min(arrival_ns + self._max_ahead_ns, LAST_NS)
+                builder.live_from_ns = self._live_from(event.symbol, arrival_ns)
             return REASONS[take(builder, event)]
-        except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
-            return str(error)
+        except (MalformedEvent, TypeError, AttributeError, OverflowError, ValueError) as error:
+            return str(error)  # a number that does not fit is a ValueError in compiled code, else an OverflowError
         finally:
             builder.arrival_ns, builder.limit_ns, builder.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
+
+    def _live_from(self, symbol: str, arrival_ns: int) -> int:
+        """Return the first stamp of *symbol* that is live if it comes at *arrival_ns*."""
+        return max(arrival_ns - self._live_ns - self._delay_of(symbol), FIRST_NS)
 
     def _delay_of(self, symbol: str) -> int:
         return self._config.delay_of(symbol) if self._has_delays else 0

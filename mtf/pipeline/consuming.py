@@ -29,9 +29,9 @@ class Consuming:
         self.config: Config = config  # from the start on, with the calendars of the log
         self._options = options
         self._added: list[Added] = []  # before the start
-        self._alive: Run | None = None  # from the start on; accessed through `_outside` and `_started` only
+        self._alive: Run | None = None  # from the start on
 
-    # Who asks. Every answer of a pipeline goes through one of these three.
+    # Who asks. Every answer of a pipeline goes through one of these.
 
     def _shown(self) -> Cursor | None:
         """Return the cursor of the callback that the caller is in; None outside of callbacks."""

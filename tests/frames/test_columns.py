@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mtf.bars.blank import EACH
+from mtf.bars.columns import SHOWN
 from mtf.config import Config
 from mtf.frames.view import View
 from mtf.frames.walk import END, TICK
@@ -46,3 +48,8 @@ def test_columns_are_the_bars_that_form(rank: int, size: int) -> None:
         found += [row if header >= 0 else (-1,) for row, header in zip(rows, columns.header, strict=True)]
     assert found == partials(rank)
     assert len(set(found)) > 2
+
+
+def test_there_are_zeros_for_all_numbers_of_a_row() -> None:
+    """Else those of large blocks are filled one by one, which takes twice as long."""
+    assert EACH >= SHOWN

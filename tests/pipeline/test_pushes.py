@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +259,28 @@ async def test_call_from_another_event_loop_is_refused(call: str, tmp_path: Path
         future = asyncio.run_coroutine_threadsafe(p.push(stream(1)[0]), asyncio.get_running_loop())
         assert await asyncio.wrap_future(future) == 1
         await asyncio.wait_for(p.drain(), 60)
+
+
+@pytest.mark.parametrize("limit", [{"max_ahead_ns": sys.maxsize}, {"grace_ns": 10**25}, {"max_ahead_ns": 10**30}])
+async def test_a_limit_may_be_larger_than_any_stamp(limit: dict[str, int]) -> None:
+    """It is then no limit, in a push as in a feed, in either build."""
+    wall = FakeClock(at("10:00"))
+    later = mtf.Tick("A", at("10:00") + 10**9, 1.0, 1.0)
+
+    async def feed() -> AsyncIterator[mtf.Tick]:
+        yield later
+
+    async with pipeline(clock="both", wall=wall, **limit) as p:
+        assert await p.push(mtf.Tick("A", at("10:00"), 1.0, 1.0)) == 1
+        await p.run(feed())
+        assert p.seq == 2
+        assert not p.summary().rejected
+
+
+@pytest.mark.parametrize("clock", ["both", "ticks"])
+@pytest.mark.parametrize("event", [None, 5, "a tick", at("10:00"), object()])
+async def test_what_is_no_event_is_said_so(event: Any, clock: str) -> None:
+    async with pipeline(clock=clock, wall=FakeClock(at("10:00"))) as p:
+        with pytest.raises(MalformedEvent, match=r"is not an event: pass an mtf\.Tick or a completed mtf\.Bar"):
+            await p.push(event)
+        assert p.logged_seq == 0

@@ -102,6 +102,38 @@ async def test_a_push_waits_for_no_turn_of_the_history(tmp_path: Path) -> None:
         assert history.stored_seq == 0
 
 
+async def test_bars_that_come_while_others_are_stored_wait_for_no_other_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next tick has them stored, whether it closes a bar or not."""
+    monkeypatch.setattr(writer, "ROWS_MAX", 8)
+    committing, gate = asyncio.Event(), asyncio.Event()
+    commit = HistoryWriter._commit
+
+    async def held(self: HistoryWriter, *given: Any) -> None:
+        committing.set()
+        await gate.wait()
+        await commit(self, *given)
+
+    async with mtf.Pipeline(data=tmp_path / "run", timeframes="1m", clock="ticks", checkpoint_seconds=None) as pipeline:
+        history = history_in(pipeline)
+        await pipeline.push(mtf.Tick("EURUSD", START, 1.0, 1.5))
+        await pipeline.drain()
+        monkeypatch.setattr(HistoryWriter, "_commit", held)
+        for k in range(1, 10):
+            await pipeline.push(mtf.Tick("EURUSD", START + k * MINUTE_NS, 1.0, 1.5))
+        await committing.wait()
+        for k in range(10, 30):
+            await pipeline.push(mtf.Tick("EURUSD", START + k * MINUTE_NS, 1.0, 1.5))
+        gate.set()
+        assert history._due is not None
+        await history._due
+        assert history.waiting == 20
+        await pipeline.push(mtf.Tick("EURUSD", START + 29 * MINUTE_NS + 1, 1.0, 1.5))
+        await history._due
+        assert history.waiting == 0
+
+
 async def test_storing_that_falls_behind_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: a run that makes bars faster than they can be stored waits."""
     monkeypatch.setattr(writer, "ROWS_MAX", 8)

@@ -112,6 +112,7 @@ class HistoryWriter(BarKeeper):
         self._seq = 0  # last event whose bars are all stored, or waiting here
         self._rows_max: Final = min(ROWS_MAX, bars_a_pack(self._width, 2 * PACK_BYTES))
         self._asked_at = self._rows_max  # the next transaction is tried when this many bars and rejects wait
+        self._owes = False  # enough may wait for a transaction, also if no more comes
         self._full = False  # bars no longer fit in memory: no more are accepted
         self._waits = False  # the last transaction failed, and was postponed
         self._is_made = False  # the tables exist, and end with the log
@@ -171,10 +172,11 @@ class HistoryWriter(BarKeeper):
             added = self._gathered.add(frame, self.stored_seq)
             self._instruments = frame.judged.instruments
         self._seq = seq
-        if not added and (self._timer is not None or self._wall is None):
+        if not added and not self._owes and (self._timer is not None or self._wall is None):
             return True  # nothing is due before the timer, or the next bar
         waiting = self.waiting
-        if waiting >= self._asked_at:
+        self._owes = waiting >= self._asked_at
+        if self._owes:
             self._begin()
         elif waiting and self._wall is not None and self._timer is None:
             self._timer = self._wall.call_at(self._wall.now_ns() + FLUSH_NS, self._begin)
@@ -336,6 +338,7 @@ class HistoryWriter(BarKeeper):
         self.stored_seq = seq
         del self._sealed[: len(sealed)]
         self._asked_at = self._rows_max
+        self._owes = True
 
     async def _commit(self, connection: aiosqlite.Connection, book: Book, statements: Sequence[Statement]) -> None:
         """Execute *statements*, which lead to *book*, in one transaction."""
