@@ -57,7 +57,7 @@ def take_or_refuse(builder: BlockBuilder, event: Any, place: str, line: i64) -> 
         if code == 0:
             return True
         reason = REASONS[code]
-    except (MalformedEvent, TypeError, AttributeError, OverflowError, ValueError) as error:
+    except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
         reason = str(error)
     builder.refuse(place, line, reason, repr(event))
     return False

@@ -129,8 +129,8 @@ class Arrivals:
                 builder.limit_ns = min(arrival_ns + self._max_ahead_ns, LAST_NS)
                 builder.live_from_ns = self._live_from(event.symbol, arrival_ns)
             return REASONS[take(builder, event)]
-        except (MalformedEvent, TypeError, AttributeError, OverflowError, ValueError) as error:
-            return str(error)  # a number that does not fit is a ValueError in compiled code, else an OverflowError
+        except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
+            return str(error)
         finally:
             builder.arrival_ns, builder.limit_ns, builder.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
 
