@@ -55,21 +55,30 @@ class Awaiting(Plain):
 
 @attrs.frozen
 class Footprint:
-    """What a pipeline takes of its process, apart from memory."""
+    """What a pipeline takes of its process, apart from memory, and the files that are open once it has ended."""
 
     tasks: int
     threads: int
-    files: int
     outlets: int
+    files: int = 0
 
 
 def footprint(pipeline: Pipeline) -> Footprint:
     return Footprint(
         tasks=len(asyncio.all_tasks()),
         threads=threading.active_count(),
-        files=len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
         outlets=len(run_of(pipeline).wiring.delivery.seats),
     )
+
+
+def open_files() -> int:
+    """Return how many files this process has open; 0 on a system that does not say.
+
+    While a pipeline runs, it depends on what the thread that compresses the log, and readers of the history, do now.
+    """
+    for _ in range(3):  # an ended run is a cycle, and what has to be finalized goes with a later look than the rest
+        gc.collect()
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
 
 def resident_kb() -> int:
@@ -112,42 +121,46 @@ async def soak(folder: Path, pushes: int) -> tuple[list[Footprint], list[int], l
     memory: list[int] = []
     costs: list[float] = []
     for _ in range(ROUNDS):
-        async with Pipeline(data=folder, config=CONFIG, wall=wall, checkpoint_events=pushes // 20) as pipeline:
-            stays = Plain("stays")
-            pipeline.add(stays)
-            timed: list[float] = []
-            for k in range(pushes // ROUNDS):
-                wall.pass_ns(SECOND_NS // 2)
-                price = 1.0 + random.random() / 1e3
-                tick = Tick(random.choice("ABC"), wall.now_ns(), price, price + 1e-4)
-                if k % 100 == 50:
-                    await visit(pipeline, k, random)
-                if k % 100 == 75:
-                    await give_up(pipeline, tick)
-                else:
-                    began = time.perf_counter()
-                    await pipeline.push(tick)
-                    timed.append(time.perf_counter() - began)
-            wall.asked_ns.clear()
-            gc.collect()
-            await pipeline.drain()
-            await pipeline.checkpoint()
-            await at_rest(pipeline)
-            await asyncio.sleep(0)
-            footprints.append(footprint(pipeline))
-            memory.append(resident_kb())
-            costs.append(sorted(timed)[len(timed) // 2])
-            assert stays.bars
+        found, cost = await life(folder, pushes // ROUNDS, pushes // 20, random, wall)
+        footprints.append(attrs.evolve(found, files=open_files()))
+        memory.append(resident_kb())
+        costs.append(cost)
     return footprints, memory, costs
 
 
+async def life(
+    folder: Path, pushes: int, checkpoint_events: int, random: Random, wall: FakeClock
+) -> tuple[Footprint, float]:
+    """Start a pipeline, push, and stop it; return its footprint at the end, and the median cost of a push."""
+    async with Pipeline(data=folder, config=CONFIG, wall=wall, checkpoint_events=checkpoint_events) as pipeline:
+        stays = Plain("stays")
+        pipeline.add(stays)
+        timed: list[float] = []
+        for k in range(pushes):
+            wall.pass_ns(SECOND_NS // 2)
+            price = 1.0 + random.random() / 1e3
+            tick = Tick(random.choice("ABC"), wall.now_ns(), price, price + 1e-4)
+            if k % 100 == 50:
+                await visit(pipeline, k, random)
+            if k % 100 == 75:
+                await give_up(pipeline, tick)
+            else:
+                began = time.perf_counter()
+                await pipeline.push(tick)
+                timed.append(time.perf_counter() - began)
+        wall.asked_ns.clear()
+        gc.collect()
+        await pipeline.drain()
+        await pipeline.checkpoint()
+        await at_rest(pipeline)
+        await asyncio.sleep(0)
+        assert stays.bars
+        return footprint(pipeline), sorted(timed)[len(timed) // 2]
+
+
 def check(footprints: list[Footprint]) -> None:
-    """Compare rounds but the first; SQLite keeps files of readers that have gone until a write of another is done."""
-    assert len({attrs.evolve(each, files=0) for each in footprints[1:]}) == 1, footprints
-    files = [each.files for each in footprints[1:]]
-    half = len(files) // 2
-    assert max(files) - min(files) <= 8, footprints
-    assert min(files[half:]) <= max(files[:half]), footprints  # else a round leaves some behind
+    """Compare rounds but the first."""
+    assert len(set(footprints[1:])) == 1, footprints
 
 
 async def test_nothing_grows_while_consumers_come_and_go(tmp_path: Path) -> None:
