@@ -20,8 +20,8 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, ANY_MIN, WITH_HISTORY, Archive
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.bar_codes import code_of, flags_of
-from mtf.bars.columns import CLOSE, COUNT, HIGH, LOW, NO_BAR, OPEN, SHARE, SHOWN, VOLUME, Columns
-from mtf.bars.forming import CARRY, STRIDE, TICKS
+from mtf.bars.columns import CLOSE, HIGH, LOW, NO_BAR, SHARE, SHOWN, VOLUME, Columns
+from mtf.bars.forming import CARRY, TICKS
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, TIME, WHOLE_BAR, WIDEN
 from mtf.calendars.day import Gap
@@ -73,10 +73,9 @@ class ActivityAggregator(Aggregator):
         rows = block.rows
         columns = Columns(self.timeframe, self.rank, n, self._codes, self._none)
         effects, clocks = judged.effects, judged.clocks
-        while len(self._builders) < judged.symbols:
-            self._add_symbol(judged.instruments[len(self._builders)])
+        self.make_room(judged.instruments, judged.symbols)
         forming = self._forming
-        numbers, indices, bar_codes = forming.numbers, forming.index, forming.code
+        indices, bar_codes = forming.index, forming.code
         shown, shares, headers, codes = columns.numbers, columns.share, columns.header, columns.codes
         has_codes = self._codes
         moves: i64 = len(judged.moves_row)
@@ -92,19 +91,12 @@ class ActivityAggregator(Aggregator):
                     self._close_all(columns, i, clocks[i])
                 headers[i] = NO_BAR
                 continue
-            at = number * STRIDE
             if effect in (APPLY, WIDEN):
                 self._move(columns, i, number, clocks[i])
                 self._take(columns, i, number, clocks[i], judged.prices[i], judged.volumes[i], effect == APPLY)
             elif effect in (MOVE, APPLY_BAR, WHOLE_BAR):
                 self._move(columns, i, number, clocks[i])
-            to = i * SHOWN
-            shown[to + OPEN] = numbers[at + OPEN]
-            shown[to + HIGH] = numbers[at + HIGH]
-            shown[to + LOW] = numbers[at + LOW]
-            shown[to + CLOSE] = numbers[at + CLOSE]
-            shown[to + VOLUME] = numbers[at + VOLUME] + numbers[at + CARRY]
-            shown[to + COUNT] = numbers[at + TICKS]
+            forming.show(number, shown, i * SHOWN)
             shares[i] = self._share(number)
             headers[i] = i64(indices[number])
             if has_codes:

@@ -20,9 +20,6 @@ from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow
 from mtf.bars.closings import Closings
 from mtf.bars.columns import (
-    AFTER,
-    AFTER_END,
-    AFTER_HEADER,
     AS_BEFORE,
     CLOSE,
     COUNT,
@@ -101,8 +98,7 @@ class Aggregator(Core):
         columns = Columns(self.timeframe, self.rank, n, self._codes, self._none)
         effects, prices, volumes, clocks = judged.effects, judged.prices, judged.volumes, judged.clocks
         shown, headers, codes = columns.numbers, columns.header, columns.codes
-        while len(self._builders) < judged.symbols:
-            self._add_symbol(judged.instruments[len(self._builders)])
+        self.make_room(judged.instruments, judged.symbols)
         forming = self._forming
         numbers, indices, bounds, found_codes = forming.numbers, forming.index, forming.bounds, forming.code
         has_codes = self._codes
@@ -261,14 +257,7 @@ class Aggregator(Core):
     def numbers(self, number: i64) -> vec[float]:
         """Return the NUMBERS of a symbol's forming bar; undefined if there is none."""
         found = vec[float]([0.0] * NUMBERS)
-        forming = self._forming.numbers
-        at = number * STRIDE
-        found[OPEN] = forming[at + OPEN]
-        found[HIGH] = forming[at + HIGH]
-        found[LOW] = forming[at + LOW]
-        found[CLOSE] = forming[at + CLOSE]
-        found[VOLUME] = forming[at + VOLUME] + forming[at + CARRY]
-        found[COUNT] = forming[at + TICKS]
+        self._forming.show(number, found, 0)
         return found
 
     def window(self, number: i64) -> BarWindow:
@@ -480,30 +469,9 @@ class Aggregator(Core):
 
     def _settle(self, columns: Columns, judged: JudgedBlock) -> None:
         """Write what the touched symbols' bars are after the block."""
-        touched = judged.touched
-        n = len(touched)
-        after = vec[i64]([0] * (n * AFTER))
-        forming = self._forming
-        numbers, indices, bounds = forming.numbers, forming.index, forming.bounds
-        many = len(self._builders) > FETCH_SYMBOLS
-        to: i64 = 0
-        for k in range(n):
-            number = touched[k]
-            end_ns: i64 = 0
-            if many:
-                end_ns = i64(numbers[number * STRIDE + END_MS]) * MS_NS
-            if end_ns != 0:
-                after[to] = end_ns - self._length_ns
-                after[to + AFTER_END] = end_ns
-                after[to + AFTER_HEADER] = AS_BEFORE
-            else:
-                after[to] = bounds[2 * number]
-                after[to + AFTER_END] = bounds[2 * number + 1]
-                after[to + AFTER_HEADER] = i64(indices[number])
-            to += AFTER
-        forming.end_block()
+        columns.after = self._forming.after(judged.touched)
+        self._forming.end_block()
         self._expected = columns.closings.count + (columns.closings.count >> 3)
-        columns.after = after
 
 
 _NOBODY: Final = -2  # in place of a symbol's number; that of a clock event is -1

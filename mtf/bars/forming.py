@@ -11,7 +11,20 @@ from typing import Final
 from librt.vecs import append, extend, vec
 from mypy_extensions import i32, i64, mypyc_attr
 
-from mtf.bars.columns import AS_BEFORE, CLOSE, HIGH, LOW, NO_BAR, OPEN, VOLUME
+from mtf.bars.columns import (
+    AFTER,
+    AFTER_END,
+    AFTER_HEADER,
+    AS_BEFORE,
+    CLOSE,
+    COUNT,
+    HIGH,
+    LOW,
+    NO_BAR,
+    OPEN,
+    VOLUME,
+)
+from mtf.bars.read_ahead import FETCH_SYMBOLS
 from mtf.units import MS_NS, NEVER_NS
 
 __all__ = ["CARRY", "END_MS", "STRIDE", "TICKS", "FormingBars"]
@@ -58,6 +71,17 @@ class FormingBars:
 
     def set(self, number: i64, column: i64, value: float) -> None:
         self.numbers[number * STRIDE + column] = value
+
+    def show(self, number: i64, into: vec[float], to: i64) -> None:
+        """Write the SHOWN numbers of the bar into a table, from the place *to* on; undefined if there is no bar."""
+        numbers = self.numbers
+        at = number * STRIDE
+        into[to + OPEN] = numbers[at + OPEN]
+        into[to + HIGH] = numbers[at + HIGH]
+        into[to + LOW] = numbers[at + LOW]
+        into[to + CLOSE] = numbers[at + CLOSE]
+        into[to + VOLUME] = numbers[at + VOLUME] + numbers[at + CARRY]
+        into[to + COUNT] = numbers[at + TICKS]
 
     def put(
         self, number: i64, high: float, low: float, close: float, volume: float, carry: float, ticks: float
@@ -130,6 +154,28 @@ class FormingBars:
         self.numbers[number * STRIDE + END_MS] = 0.0
         self.bounds[2 * number + 1] = NEVER_NS
         self.index[number] = i32(NO_BAR)
+
+    def after(self, touched: vec[i64]) -> vec[i64]:
+        """Return the AFTER numbers of the bars of the *touched* symbols, before `end_block`."""
+        found = vec[i64]([0] * (len(touched) * AFTER))
+        numbers, indices, bounds = self.numbers, self.index, self.bounds
+        many = len(indices) > FETCH_SYMBOLS  # of few symbols, everything is near
+        to: i64 = 0
+        for k in range(len(touched)):
+            number = touched[k]
+            end_ns: i64 = 0
+            if many:
+                end_ns = i64(numbers[number * STRIDE + END_MS]) * MS_NS
+            if end_ns != 0:
+                found[to] = end_ns - self._length_ns
+                found[to + AFTER_END] = end_ns
+                found[to + AFTER_HEADER] = AS_BEFORE
+            else:
+                found[to] = bounds[2 * number]
+                found[to + AFTER_END] = bounds[2 * number + 1]
+                found[to + AFTER_HEADER] = i64(indices[number])
+            to += AFTER
+        return found
 
     def end_block(self) -> None:
         """Forget the indices of the block."""

@@ -1,7 +1,7 @@
 """The appender: the newest segment's end, and the frames that are appended there; compiled, since each push does it.
 
-Owns the newest segment's file and length, and for the next frame the seq, the chain and the names. What happens seldom
-(positions, a new segment, a mark, a failure) is left to the log that is built on it.
+Owns the newest segment's file and length, for the next frame the seq, the chain and the names, and the first failure.
+What happens seldom (positions, a new segment, a mark) is left to the log that is built on it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Appender:
         self._write: Final = write
         self._lock: i64 = -1  # the lock's file; -1 once closed
         self._failed: LogWriteFailed | None = None  # the first failure; set once
+        self._path = ""  # of the newest segment
         self._file: i64 = -1  # of the newest segment; -1 if the next append must begin one
         self._bytes: i64 = 0  # of the newest segment
         self._full_at: i64 = 0  # it is full at this many bytes, once it holds an event
@@ -96,8 +97,15 @@ class Appender:
 
     def _fail(self, what: str, cause: OSError | None) -> NoReturn:
         """Append nothing more, since *what* failed, and raise LogWriteFailed."""
-        raise NotImplementedError
+        reason = f": {cause}" if cause is not None else ""
+        self._failed = LogWriteFailed(
+            f"{self._path}: {what} failed{reason}; the log is safe up to seq {self.durable_seq}, written up to "
+            f"{self.last_seq}: fix the disk, then start again"
+        )
+        raise self._failed from cause
 
     def _refuse(self) -> NoReturn:
         """Raise LogWriteFailed: the log has failed, or is closed."""
-        raise NotImplementedError
+        if self._failed is not None:
+            raise self._failed
+        raise LogWriteFailed(f"{self._path}: the log is closed")

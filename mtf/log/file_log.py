@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import orjson
 
@@ -68,7 +68,6 @@ class FileLog(Appender):
         self._syncing: Final = Lock()  # held during a sync of the file, and while it is closed
         self._begun: PendingSync | None = None  # a sync of it in the background; changed with the lock held
         self._begun_seq = 0  # up to which that makes events durable
-        self._path = ""  # of the newest segment
         self._number = 0  # of the newest segment
         self._positions_bytes = 0  # upper bound of the size of the positions in the next META frame
         self._names_bytes = 0  # upper bound of the size of configuration and names there
@@ -414,16 +413,3 @@ class FileLog(Appender):
             if self._begun is not None:  # the log has failed
                 with suppress(OSError):
                     self._begun.wait()
-
-    def _fail(self, what: str, cause: OSError | None) -> NoReturn:
-        reason = f": {cause}" if cause is not None else ""
-        self._failed = LogWriteFailed(
-            f"{self._path}: {what} failed{reason}; the log is safe up to seq {self.durable_seq}, written up to "
-            f"{self.last_seq}: fix the disk, then start again"
-        )
-        raise self._failed from cause
-
-    def _refuse(self) -> NoReturn:
-        if self._failed is not None:
-            raise self._failed
-        raise LogWriteFailed(f"{self._path}: the log is closed")

@@ -105,7 +105,7 @@ class Arrivals:
             start = 0
             for stop, delay_ns in self._delays(block, names):
                 if self._is_live:
-                    builder.live_from_ns = max(arrival_ns - self._live_ns - delay_ns, FIRST_NS)
+                    builder.live_from_ns = self._live_from(arrival_ns, delay_ns)
                 builder.copy(block, names, start, stop)
                 start = stop
         finally:
@@ -127,16 +127,16 @@ class Arrivals:
             if self._is_live and isinstance(event, Tick | Bar):
                 builder.arrival_ns = arrival_ns
                 builder.limit_ns = min(arrival_ns + self._max_ahead_ns, LAST_NS)
-                builder.live_from_ns = self._live_from(event.symbol, arrival_ns)
+                builder.live_from_ns = self._live_from(arrival_ns, self._delay_of(event.symbol))
             return REASONS[take(builder, event)]
         except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
             return str(error)
         finally:
             builder.arrival_ns, builder.limit_ns, builder.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
 
-    def _live_from(self, symbol: str, arrival_ns: int) -> int:
-        """Return the first stamp of *symbol* that is live if it comes at *arrival_ns*."""
-        return max(arrival_ns - self._live_ns - self._delay_of(symbol), FIRST_NS)
+    def _live_from(self, arrival_ns: int, delay_ns: int) -> int:
+        """Return the first stamp that is live if it comes at *arrival_ns* from a feed with this delay."""
+        return max(arrival_ns - self._live_ns - delay_ns, FIRST_NS)
 
     def _delay_of(self, symbol: str) -> int:
         return self._config.delay_of(symbol) if self._has_delays else 0

@@ -53,9 +53,7 @@ class Consuming:
 
     def _running(self, what: str) -> Run:
         """Return the run for an action; raises inside a callback, and if it is not running."""
-        run = self._alive
-        if run is None:
-            raise PipelineStopped(NOT_RUNNING)
+        run = self._started()
         run.check_loop()
         if run.showing.cursor() is not None:
             raise PushInCallback(

@@ -276,8 +276,7 @@ class Run:
 
     def check_loop(self) -> None:
         """Raise if the run has ended, or runs on another event loop than the caller's."""
-        if not self._running or self.supervisor.failure is not None:  # here too, which saves each push a call
-            self.check()
+        self.check()
         check_own(self._loop)
 
     async def unless_it_stops(self, waiting: Coroutine[Any, Any, None]) -> None:
