@@ -64,6 +64,7 @@ class Writer:
         self._timer: asyncio.TimerHandle | None = None
         self._sync: asyncio.Future[int] | None = None  # the sync that the thread is running or about to run
         self._begun_ns = 0  # when the sync in the background began
+        self._begun_seq = 0  # up to which the newest sync that was started makes events durable, at least
         self._dirty_since: float | None = None  # loop time of the oldest write not followed by the start of a sync
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []  # heap by seq
         self._ticket: Final = count()  # orders waiters of one seq
@@ -172,7 +173,8 @@ class Writer:
         self._wake()
 
     def _mark_dirty_if_due(self) -> None:
-        if self._dirty_since is None and (self._timed or self._waiters) and self.log.last_seq > self.durable_seq:
+        begun = max(self.durable_seq, self._begun_seq)  # the events up to it are synced, or are being synced
+        if self._dirty_since is None and (self._timed or self._waiters) and self.log.last_seq > begun:
             self._mark_dirty()
 
     def _mark_dirty(self) -> None:
@@ -188,6 +190,7 @@ class Writer:
 
     def _start_sync(self) -> None:
         self._timer = self._dirty_since = None
+        self._begun_seq = self.log.last_seq
         log = self._begins
         if log is not None and not self._in_thread:
             try:

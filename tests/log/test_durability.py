@@ -106,6 +106,30 @@ def test_one_sync_serves_all_that_was_written_before_it(run: Run, begins: bool) 
 
 
 @either_way
+def test_a_sync_that_is_running_serves_those_who_ask_meanwhile(run: Run, begins: bool) -> None:
+    """No second one follows, unless something was written after it began."""
+
+    async def main() -> None:
+        disk = GatedDisk(begins_syncs=begins)
+        writer = Writer(open_log(disk), "group", sync_within_ms=0)
+        for block, syncs in ((MADE[0], 1), (MADE[1], 2)):
+            disk.begun = threading.Semaphore(0)
+            disk.gate.clear()
+            assert writer.try_append(block)
+            await begun(disk)
+            waiting = asyncio.create_task(writer.durable(block.last_seq))
+            await asyncio.sleep(0)
+            disk.gate.set()
+            await waiting
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+            assert writer.syncs == syncs
+        await writer.close()
+
+    run(main())
+
+
+@either_way
 def test_os_syncs_only_when_asked_and_at_close(run: Run, begins: bool) -> None:
     async def main() -> None:
         disk = Disk(begins_syncs=begins)
