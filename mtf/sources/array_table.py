@@ -289,8 +289,8 @@ def _column(name: str, values: Any) -> _Column:
     if isinstance(values, Sequence) and not isinstance(values, str | bytes):
         return _Column(values)
     raise ConfigError(
-        f"column {name!r} is {values!r:.80}: give an array or a list, with a value for each row; for a list of "
-        "dicts, build a frame first, such as polars.DataFrame(rows)"
+        f"column {name!r} is {values!r:.80}: give an array or a list, with a value for each row; a list of dicts is "
+        "read as rows"
     )
 
 

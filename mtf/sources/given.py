@@ -12,6 +12,7 @@ from mtf.errors import ConfigError
 from mtf.events.tick import Tick
 from mtf.sources.in_memory import is_table
 from mtf.sources.iterator import IterSource
+from mtf.sources.listed_rows import is_rows
 from mtf.sources.merge import MergedSource, MergePart
 from mtf.sources.opening import open_source
 from mtf.sources.source import Source
@@ -22,9 +23,10 @@ __all__ = ["as_source", "parts_given", "told_apart"]
 def as_source(thing: Any, **options: Any) -> Source:
     """Return *thing* as a source: a path, a table, an iterable of ticks or bars, a `Source`, or a list of these.
 
-    A table is a frame (polars, pandas), anything with `__arrow_c_stream__` (pyarrow, DuckDB), or a dict of columns.
-    *options* are those of `open_source`, for a path or a table; an iterable only takes a name; a list, which is merged
-    by time, takes options for all of its members. Raises ConfigError for anything else, and what `open_source` raises.
+    A table is a frame (polars, pandas), anything with `__arrow_c_stream__` (pyarrow, DuckDB), a dict of columns, or a
+    list of rows. *options* are those of `open_source`, for a path or a table; an iterable only takes a name; a list,
+    which is merged by time, takes options for all of its members. Raises ConfigError for anything else, and what
+    `open_source` raises.
     """
     if isinstance(thing, Source):
         if options:
@@ -43,7 +45,7 @@ def parts_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) ->
     *opening* are the options with which paths and tables are opened. Ticks and tables without a name, which the log
     could not recognize again, are parts without a key.
     """
-    if isinstance(given, Sequence) and not isinstance(given, str) and _has_sources(given):
+    if isinstance(given, Sequence) and not isinstance(given, str) and not is_rows(given) and _has_sources(given):
         return _all_given(given, options, opening)
     return [_one_given(given, options, opening)]
 
@@ -70,8 +72,8 @@ def _one_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) -> 
         source = IterSource(given, **options)
     else:
         raise ConfigError(
-            f"{given!r:.200} is not a source: give a path, a frame or a dict of columns, a Source, an iterable of "
-            "ticks, or a list of these"
+            f"{given!r:.200} is not a source: give a path, a frame, a dict of columns, a list of rows, a Source, an "
+            "iterable of ticks, or a list of these"
         )
     return MergePart(source=source, key=source.name if "name" in options else None)
 

@@ -1,8 +1,6 @@
-"""Tables given as objects: frames, Arrow streams, dicts of columns; recognizing and reading them.
+"""Tables given as objects: frames, Arrow streams, dicts of columns, lists of rows; recognizing and reading them.
 
 Nothing is imported for them except the reader of Arrow, and that only for Arrow.
-
-
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from mtf.sources.file_format import FormatOptions, Plan
 from mtf.sources.files import FileSource, PlannedPart, raise_problem
 from mtf.sources.formats.columnar import column_plan
 from mtf.sources.formats.csv import planned_again
+from mtf.sources.listed_rows import columns_of, is_rows
 from mtf.sources.tabular import Tabular
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ FRAME: Final = "frame"  # the name of a table without a name, and the format of 
 
 
 def is_table(given: Any) -> bool:
-    """Whether *given* is a table: a frame, an exporter of Arrow, a mapping of columns, or a structured array."""
-    if isinstance(given, Mapping) or is_pandas(given) or _is_lazy(given):
+    """Whether *given* is a table: a frame, an exporter of Arrow, a dict of columns, rows, or a structured array."""
+    if isinstance(given, Mapping) or is_rows(given) or is_pandas(given) or _is_lazy(given):
         return True
     if is_array(given):
         return given.dtype.names is not None
@@ -77,9 +76,11 @@ def arrow_needed(error: ImportError) -> MissingPackage:
 def _tabular(given: Any, place: str) -> Tabular:
     if not is_table(given):
         raise ConfigError(
-            f"an object of type {type(given).__name__} is not a table: give a path, a frame, or a dict of columns by "
-            "name; as_source and Pipeline.run also take ticks and bars"
+            f"an object of type {type(given).__name__} is not a table: give a path, a frame, a dict of columns by "
+            "name, or a list of rows; as_source and Pipeline.run also take ticks and bars"
         )
+    if is_rows(given):
+        given = columns_of(given)
     if isinstance(given, Mapping) or is_pandas(given) or is_array(given):
         return ArrayTable(place, given)
     if _is_lazy(given):

@@ -76,7 +76,8 @@ def open_source(
 ) -> IterableSource:
     """Return *path*, a file or folder, as a source; options that are not given are inferred from its content and name.
 
-    *path* can also be a table: a frame of polars or pandas, anything else with `__arrow_c_stream__`, a dict of columns.
+    *path* can also be a table: a frame of polars or pandas, anything else with `__arrow_c_stream__`, a dict of columns,
+    or a list of rows, which are dicts or, with *columns*, lists.
 
     `synthetic` is a simulated market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one. `NAME` or
     `NAME:...` is a source that another package provides through an entry point (docs/plugins.md).

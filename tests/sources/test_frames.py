@@ -312,7 +312,7 @@ def test_text_of_several_lines_in_a_cell_is_one_cell() -> None:
         ({"time": [T, T + 1], "bid": [1.0]}, "the columns differ in length: 'time' has 2, 'bid' has 1"),
         (
             {"time": 5, "bid": 1.0},
-            "column 'time' is 5: give an array .*; for a list of dicts, build a frame",
+            "column 'time' is 5: give an array .*; a list of dicts is read as rows",
         ),
         ({"time": [T], "bid": np.array([[1.0]])}, "column 'bid' has 2 dimensions"),
         ({}, "it has no columns"),
