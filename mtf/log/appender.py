@@ -28,6 +28,8 @@ class Appender:
         self._write: Final = write
         self._lock: i64 = -1  # the lock's file; -1 once closed
         self._failed: LogWriteFailed | None = None  # the first failure; set once
+        # A write has begun, and what it changes is not noted yet: if that was interrupted, the file's end is unknown.
+        self._unfinished = False
         self._path = ""  # of the newest segment
         self._file: i64 = -1  # of the newest segment; -1 if the next append must begin one
         self._bytes: i64 = 0  # of the newest segment
@@ -49,7 +51,7 @@ class Appender:
 
     def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
         """Write the frame of *block*, which follows the newest event, and the *positions* that changed."""
-        if self._failed is not None or self._lock < 0:
+        if self._failed is not None or self._lock < 0 or self._unfinished:
             self._refuse()
         first_seq, count = block.first_seq, block.count
         if first_seq != self.last_seq + 1 or not 0 < count <= BLOCK_EVENTS_MAX:
@@ -63,6 +65,7 @@ class Appender:
         if adds:
             encoded = self._encoded(block, positions)
         data, chain = block_frame(block, encoded, len(self._symbols), self.durable_seq, self._seed, self.chain)
+        self._unfinished = True
         try:
             written = self._write(self._file, data)
         except OSError as error:
@@ -78,6 +81,7 @@ class Appender:
         if adds:
             self._learn(block)
         self.last_seq = int(first_seq + count - 1)  # set last: `sync` assumes that everything up to it is written
+        self._unfinished = False
 
     def _encoded(self, block: Block, positions: Mapping[str, Any]) -> bytes:
         """Return the *positions* that changed, encoded; ValueError if they or the names would become too large."""
@@ -106,6 +110,11 @@ class Appender:
 
     def _refuse(self) -> NoReturn:
         """Raise LogWriteFailed: the log has failed, or is closed."""
+        if self._failed is None and self._lock >= 0:
+            self._failed = LogWriteFailed(
+                f"{self._path}: a write was interrupted, after which nothing may follow; the log is safe up to seq "
+                f"{self.durable_seq}, written up to {self.last_seq} at least: start again"
+            )
         if self._failed is not None:
             raise self._failed
         raise LogWriteFailed(f"{self._path}: the log is closed")

@@ -217,7 +217,7 @@ class FileLog(Appender):
         if self._lock < 0:
             return
         try:
-            if self._failed is None and self._file >= 0:
+            if self._failed is None and not self._unfinished and self._file >= 0:
                 if self._events:
                     self._seal()
                 else:
@@ -303,12 +303,14 @@ class FileLog(Appender):
             raise ValueError(f"the names take {names + heap_bytes} bytes; the limit is {META_BYTES_MAX}")
 
     def _rotate(self) -> None:
+        self._unfinished = True
         if self._file >= 0:
             self._seal()
         try:
             self._start_segment()
         except OSError as error:
             self._fail("the start of a segment", error)
+        self._unfinished = False
 
     def _seal(self) -> None:
         """Sync, write the SEAL, and sync again, so that a SEAL proves that everything before it is on the disk."""

@@ -31,6 +31,8 @@ from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["Pushes", "Ready", "stamp_of"]
 
+TURN_EVENTS: Final = 256  # after so many pushes in a row, other tasks get their turn
+
 Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is that of the log's end
 
 
@@ -70,6 +72,7 @@ class Pushes:
         )
         self._lock: Final = asyncio.Lock()  # held, while callers queue, by the one whose turn it is
         self._queued = 0  # callers that wait for their turn or have it
+        self._in_a_row = 0  # events taken since other tasks were last given their turn
         self._end_ns = NEVER_NS  # the newest end from the timer meanwhile
 
     async def push(self, event: Tick | Bar | ClockEvent, ready: Ready | None) -> int:
@@ -85,6 +88,9 @@ class Pushes:
         source.flush_now()
         if source.sent_seq < seq:  # most often not: each tick is spared another coroutine
             await self.sent(seq)
+        self._in_a_row += 1
+        if self._in_a_row >= TURN_EVENTS:
+            await self._give_turn()
         return seq
 
     async def push_many(self, events: Iterable[Tick | Bar], ready: Ready | None) -> int:
@@ -96,6 +102,7 @@ class Pushes:
             async with self.turn(ready):
                 while not self._take_some(left, arrival_ns, taken):
                     await self.sent(self._source.next_seq - 1)
+                    await self._give_turn()
         seqs = [each if isinstance(each, int) else await each for each in taken] or [self._source.next_seq - 1]
         await self.sent(max(seqs))
         return seqs[-1]
@@ -118,6 +125,9 @@ class Pushes:
             arrival_ns = self._wall.now_ns()
             with contextlib.suppress(MalformedEvent):
                 await self.in_turn(partial(self._take_in, event, arrival_ns))
+            self._in_a_row += 1
+            if self._in_a_row >= TURN_EVENTS:
+                await self._give_turn()
 
     async def clock(self, ts_ns: int, ready: Ready | None) -> int:
         """Take a clock event, in its turn, and return its seq, once it is logged and sent."""
@@ -207,11 +217,13 @@ class Pushes:
     def _take_some(self, events: Iterator[Tick | Bar], arrival_ns: int, taken: list[int | asyncio.Future[int]]) -> bool:
         """Take *events* while there is room, adding to *taken* the last seq, or what gets each; False: some are left.
 
-        What was taken is sent, also if one of them is invalid.
+        It ends with a block after which other tasks should get their turn. What was taken is sent, also if one of them
+        is invalid.
         """
         source, builder, limit = self._source, self._builder, self._block_events
+        count = 0
         try:
-            while builder.count < limit or (source.flush_now() and builder.count < limit):
+            while builder.count < limit or (count < TURN_EVENTS and source.flush_now() and builder.count < limit):
                 event = next(events, _END)
                 if isinstance(event, _End):
                     return True
@@ -219,9 +231,15 @@ class Pushes:
                 if isinstance(seq, int):
                     taken.clear()
                 taken.append(seq)
+                count += 1
             return False
         finally:
             self._send_soon()
+
+    async def _give_turn(self) -> None:
+        """Let other tasks run: events that need not wait would hold them up for as long as there are any."""
+        self._in_a_row = 0
+        await asyncio.sleep(0)
 
     def _hold(self, event: Tick | Bar | ClockEvent, arrival_ns: int) -> asyncio.Future[int]:
         """Have the window hold *event*; return a future for its seq."""

@@ -103,7 +103,7 @@ class Run:
         self._barriers: Final = self.enrolment.barriers
         self.reading: Final = Reading(self.source, storage, size)
         self.keep_order(LogOrder(None if storage is None else storage.log.positions.get(ORDER)))
-        self.catchup: Final = CatchUp(config, storage, block_events=size.least)
+        self.catchup: Final = CatchUp(config, storage, block_events=options.events_at_once)
         self.bar_clock.strict = config.asked and not self.catchup.seq
         self._loop: Final = asyncio.get_running_loop()
         self._applied: Final = Waiters()  # waiters for a seq to be published

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from random import Random
 from typing import Any
 
@@ -198,3 +198,33 @@ async def test_neither_is_for_callbacks() -> None:
         await p.push_many(STREAM[:1])
         await p.drain()
     assert isinstance(consumer.error, PushInCallback)
+
+
+@pytest.mark.parametrize("way", ["push", "push_many", "feed"])
+async def test_others_get_their_turn_although_no_push_has_to_wait(way: str) -> None:
+    """A program that pushes what it has would otherwise not answer anybody, not even Ctrl-C, until it is done."""
+    events = stream(5_000, "AB")
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def feed() -> AsyncIterator[mtf.Tick]:
+        for event in events:
+            yield event
+
+    async with pipeline() as p:
+        beside = asyncio.create_task(others())
+        if way == "push":
+            for event in events:
+                await p.push(event)
+        elif way == "push_many":
+            await p.push_many(events)
+        else:
+            await p.run(feed())
+        beside.cancel()
+        assert turns > 2
+        assert p.seq == 5_000

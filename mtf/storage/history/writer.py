@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final, NamedTuple, TypeVar
 
 import aiosqlite
@@ -488,7 +489,13 @@ async def _disconnect(
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
-    return await aiosqlite.connect(path, timeout=BUSY_MS / 1000, isolation_level=None)
+    """Open the history. A process does not wait for the connection's thread, even if the run was never ended."""
+    made: list[aiosqlite.Connection] = []
+    connect = partial(aiosqlite.connect, path, timeout=BUSY_MS / 1000, isolation_level=None)
+    maker = Thread(target=lambda: made.append(connect()), daemon=True)  # so that the thread it creates is one, too
+    maker.start()
+    maker.join()
+    return await made[0]
 
 
 async def _wait_longer(connection: aiosqlite.Connection) -> None:
