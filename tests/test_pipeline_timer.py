@@ -12,6 +12,7 @@ import pytest
 
 import mtf
 from mtf.errors import MalformedEvent
+from mtf.storage.history.store import HistoryStore
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import at, copy_if_there, ticks
 from tests.fake_clock import FakeClock
@@ -368,3 +369,20 @@ async def test_bars_of_activity_need_no_clock_events_but_for_the_end_of_their_da
         assert p.summary().clocks == clocks
         assert [bar.ticks for bar in closed] == [3, 1][: 1 + clocks]
         assert all(bar.end_ns == day_end_ns for bar in closed[1:])
+
+
+async def test_no_bar_is_closed_while_consumers_end(tmp_path: Path) -> None:
+    """They would not be shown it, and the history would be behind the log after an orderly end."""
+    wall = FakeClock(at("10:00"))
+
+    class TakesFiveSeconds(mtf.Consumer):
+        async def on_stop(self) -> None:
+            wall.pass_ns(5 * SECOND_NS)
+            await settle()
+
+    async with live(wall, data=tmp_path / "run") as p:
+        p.add(TakesFiveSeconds())
+        await push(p, wall, "EURUSD:10:00:58@1.5")
+    with mtf.open(tmp_path / "run") as reader:
+        assert reader.seq == 1
+    assert HistoryStore(tmp_path / "run" / "history.sqlite").position() == 1

@@ -150,6 +150,10 @@ class Pushes:
         elif not self._builder.clock(end_ns, BY_TIMER):
             self._send_soon()
 
+    def end_timer(self) -> None:
+        """Take no clock event for what the timer said while callers queued."""
+        self._end_ns = NEVER_NS
+
     @contextlib.asynccontextmanager
     async def turn(self, ready: Ready | None = None) -> AsyncIterator[None]:
         """A context in which it is the caller's turn, *ready* has returned, and the block builder has room."""

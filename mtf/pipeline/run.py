@@ -209,7 +209,9 @@ class Run:
         """
         with self._hangs.leaving():
             await self.ready()
+            self._timer.stop()  # consumers would not be shown what it adds once they have ended
             self.pushes.flush()
+            self.pushes.end_timer()
             self.enrolment.restarts.end()
             taking: asyncio.Task[None] | None = None
             try:
