@@ -1,13 +1,15 @@
 """Reading a data directory out: bars and ticks as Arrow, windows, a state, the end; beside SQLite, Parquet and DuckDB.
 
 A million bars of one minute, of ten symbols, of which 100,000 and the newest 1,000 are read; a million ticks of one
-symbol; and the end of a log of single pushes. Each figure is that of a reader that was opened before. What is compared
-has the same rows in the same order. Windows of short and long logs: `bench_windows.py`.
+symbol; the end of a log of single pushes; and one symbol of few and of many, while a pipeline writes. Each figure is
+that of a reader that was opened before. What is compared has the same rows in the same order. Windows of short and long
+logs: `bench_windows.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import tempfile
 import time
@@ -18,7 +20,7 @@ from pathlib import Path
 import duckdb
 import polars
 import pyarrow
-from market import head, in_turn, median, row
+from market import START_NS, head, in_turn, median, row
 
 import mtf
 from mtf.cli.directories import newest_reader
@@ -177,12 +179,40 @@ def bench_ends(folder: Path) -> None:
     )
 
 
+async def bench_beside(path: Path, symbols: int) -> None:
+    """Read one of *symbols* while a pipeline writes, whose newest events are not stored yet; some come each time."""
+    names = [f"SYM{k}" for k in range(symbols)]
+    minutes = itertools.count()
+    first: list[float] = []
+    later: list[float] = []
+    async with mtf.Pipeline(data=path, indicators="core", checkpoint_seconds=None, **SETTINGS) as pipeline:  # type: ignore[arg-type]
+
+        async def push(some: list[str]) -> None:
+            start_ns = START_NS + next(minutes) * MINUTE_NS
+            await pipeline.push_many([mtf.Tick(name, start_ns + k, 1.1, 1.2) for k, name in enumerate(some)])
+
+        for _ in range(3):
+            await push(names)
+        await pipeline.checkpoint()
+        for _ in range(ROUNDS):
+            with mtf.open(path) as data:
+                for figures in (first, later):
+                    await push(names[:20])
+                    begun = time.perf_counter()
+                    _ = list(data.bars("SYM0", "1m"))
+                    figures.append(time.perf_counter() - begun)
+    row(f"the bars of one of {symbols:,} symbols beside the writer, first", f"{median(first) * 1e3:.1f}")
+    row("the same, when 20 more ticks have come", f"{median(later) * 1e3:.1f}")
+
+
 def main() -> None:
     head("", "ms")
     with tempfile.TemporaryDirectory() as folder:
         bench_bars(Path(folder))
         bench_ticks(Path(folder))
         bench_ends(Path(folder))
+        for symbols in (100, 10_000):
+            asyncio.run(bench_beside(Path(folder) / f"beside-{symbols}", symbols))
 
 
 if __name__ == "__main__":

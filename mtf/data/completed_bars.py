@@ -21,6 +21,7 @@ from mtf.config import Config
 from mtf.data.batches import Batch, Coded, Column, Kind
 from mtf.data.counted import Counted
 from mtf.data.longer import Longer
+from mtf.data.newest import Newest
 from mtf.storage.history import packs
 from mtf.storage.history.contents import outputs_of
 from mtf.storage.history.gather import NO_DAY
@@ -28,8 +29,6 @@ from mtf.storage.history.packs import FLAGS, BarPage
 from mtf.storage.history.schema import COLUMNS, Row, bar_row
 from mtf.storage.history.store import HistoryStore
 from mtf.storage.imported import NOTHING, Imported
-from mtf.storage.restore import closed_between
-from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
 from mtf.units import EPOCH_ORDINAL
 
@@ -81,7 +80,7 @@ class Series:
 class BarQuery:
     """The bars of *series* that start in `[start_ns, end_ns)`, or the *last* ones of them; as of *last_seq*."""
 
-    storage: Storage
+    newest: Newest
     store: HistoryStore | None  # None if nothing is stored yet
     config: Config
     series: Sequence[Series]
@@ -231,7 +230,7 @@ class BarQuery:
 
     def _closed(self) -> Iterator[tuple[Bar, int, list[float]]]:
         """Yield the bars that are not stored; indicators are computed if requested."""
-        return closed_between(self.storage, self.stored_seq, self.last_seq, bars_only=not self.outputs)
+        return iter(self.newest.closed_between(self.stored_seq, self.last_seq, bars_only=not self.outputs))
 
     def _outputs(self) -> Mapping[str, Sequence[str]]:
         """Return the names of the values of bars from the log, by timeframe."""

@@ -21,6 +21,7 @@ from mtf.data.follow import POLL_S, follow_bars
 from mtf.data.logged_ticks import TICKS, LoggedTick, TickQuery
 from mtf.data.longer import base_of
 from mtf.data.moments import Moment, Time, moment, nanoseconds
+from mtf.data.newest import Newest
 from mtf.data.outages import LoggedOutage, logged_outages
 from mtf.data.table import Table
 from mtf.errors import ConfigError, DataDirError, UnknownIndicator, UnknownSymbol, UnknownTimeframe
@@ -57,6 +58,8 @@ class States(NamedTuple):
 class DataReader:
     """Reads the data directory *place*, or another storage; DataDirError if there is no log, CorruptLog for damage.
 
+    Beside a writer it follows the log, once asked for bars or a state: it then has the market's state in memory.
+
     A context manager; `close` closes files, and existing tables stay usable. Methods read files and never wait for a
     writer; in an event loop, call them through `asyncio.to_thread`. One thread at a time.
     """
@@ -72,6 +75,7 @@ class DataReader:
         self._store: HistoryStore | None = None  # opened when it is first needed
         self._run_id = b""  # of the log in a directory, once read
         self._imported: Imported | None = None  # once read: it cannot change once there are other events
+        self._newest: Final = Newest(self.storage)
         self._closed = False
 
     def __enter__(self) -> DataReader:
@@ -85,6 +89,7 @@ class DataReader:
     def close(self) -> None:
         """Close files. Safe to call twice."""
         self._closed = True
+        self._newest.close()
         self._log.close()
 
     @property
@@ -149,7 +154,7 @@ class DataReader:
         store = self._history()
         stored_seq = 0 if store is None else store.position()
         query = BarQuery(
-            storage=self.storage,
+            newest=self._newest,
             store=store,
             config=self.config,
             series=series,
@@ -322,7 +327,9 @@ class DataReader:
         return (last_seq if at.seq is None else at.seq), at.ts_ns
 
     def _engine(self, at: Moment) -> Kernel:
-        self._look()
+        last_seq = self._look()
+        if at == Moment():
+            return self._newest.engine(last_seq)
         return engine_at(self.storage, seq=at.seq, time_ns=at.ts_ns)
 
     def _known_seqs(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:

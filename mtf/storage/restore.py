@@ -33,6 +33,7 @@ __all__ = [
     "checkpointed_symbols",
     "closed_between",
     "engine_at",
+    "engine_before",
     "entries_of",
     "first_seq_after",
     "fresh_engine",
@@ -184,6 +185,11 @@ def gates_over(place: Place, first_seq: int, last_seq: int) -> Iterator[tuple[Ga
             engine, next_seq = oldest[0], oldest[1].seq + 1
     if next_seq <= last_seq:
         yield engine.gate, next_seq, last_seq
+
+
+def engine_before(place: Place, seq: int, *, bars_only: bool = False) -> Kernel:
+    """Return an engine to replay the log of *place* with, at its newest checkpoint up to *seq*, or before its start."""
+    return _engine_before(storage_of(place), seq, _any_time, bars_only=bars_only)
 
 
 def bars_engine_at(place: Place, seq: int) -> Kernel:
