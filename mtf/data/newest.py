@@ -12,7 +12,7 @@ from typing import Final
 
 from mtf.bars.bar import Bar
 from mtf.kernel import Kernel
-from mtf.storage.restore import closed_between, engine_before, logged_blocks
+from mtf.storage.restore import closed_between, engine_before, entries_of
 from mtf.storage.storage import Storage
 
 __all__ = ["Closed", "Newest"]
@@ -75,9 +75,13 @@ class Newest:
         assert engine is not None, "it was restored"
         if engine.joiner.seq >= last_seq:
             return engine
+        log = self._storage.read_log()
+        if log.first_seq > engine.joiner.seq + 1:  # what it would continue over was removed
+            self._restore(last_seq, bars_only=self._bars_only)
+            return self._continued(last_seq)
         names = engine.joiner.names()
         try:
-            for block in logged_blocks(self._storage, engine.joiner.seq + 1, last_seq, names=names):
+            for block, _ in entries_of(log, engine.joiner.seq + 1, last_seq, names=names):
                 frame = engine.step(block, False)
                 for k, closing in enumerate(frame.closings):
                     self._closed.append((closing.bar, block.first_seq + closing.row, frame.closings.completed(k)))

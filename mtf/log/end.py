@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from mtf.errors import DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.log_reader import LogReader, read_log
 from mtf.log.segment import Segment
@@ -38,18 +39,25 @@ class LogEnd:
         """
         if self._reader is None and self._is_sealed():
             return self.last_seq
-        if self._reader is None:
-            self._reader = read_log(self.directory, SEQ_MAX, check=False, fs=self._fs, segments=self._segments)
-        reader = self._reader
-        while reader.poll() is not None:  # no block has so high a seq: all are skipped
-            pass
-        self.last_seq, self.symbols = reader.last_seq, reader.symbols
-        return self.last_seq
+        if self._reader is not None:
+            try:
+                return self._look_on(self._reader)
+            except DataDirError:  # what follows was removed since the last look
+                self.close()
+        self._reader = read_log(self.directory, SEQ_MAX, check=False, fs=self._fs, segments=self._segments)
+        return self._look_on(self._reader)
 
     def close(self) -> None:
         """Close what is open."""
         if self._reader is not None:
             self._reader.close()
+            self._reader = None
+
+    def _look_on(self, reader: LogReader) -> int:
+        while reader.poll() is not None:  # no block has so high a seq: all are skipped
+            pass
+        self.last_seq, self.symbols = reader.last_seq, reader.symbols
+        return self.last_seq
 
     def _is_sealed(self) -> bool:
         """If the newest segment is sealed, take its end and symbols from its seal, and return True."""

@@ -14,7 +14,7 @@ from mtf.data import newest
 from mtf.data.newest import Newest
 from mtf.events.block import Block
 from mtf.storage.datadir import DataDir, storage_of
-from mtf.storage.restore import closed_between, engine_before, logged_blocks
+from mtf.storage.restore import closed_between, engine_before, entries_of
 from tests.builders import SECOND_NS, at
 from tests.fake_clock import FakeClock
 
@@ -113,16 +113,36 @@ async def test_the_market_is_restored_once(tmp_path: Path, monkeypatch: pytest.M
         assert len(list(table)) > 2, "a table can be read once its reader is closed"
 
 
+async def test_a_reader_that_slept_while_events_were_removed_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would have to continue over is no longer in the log: it restores the market again."""
+    monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 2_000)
+    data = tmp_path / "run"
+    async with mtf.Pipeline(data=data, wall=FakeClock(at("10:00")), keep_events=10, **SETTINGS) as pipeline:
+        events = list(stream(Random(1), 400))
+        await pipeline.push_many(events[:100])
+        with mtf.open(data) as reader:
+            _ = answers(reader)
+            for k in range(100, 380, 20):
+                await pipeline.push_many(events[k : k + 20])
+                await pipeline.checkpoint()
+            await pipeline.push_many(events[380:])
+            assert reader.first_seq > 110
+            with mtf.open(data) as fresh:
+                assert answers(reader) == answers(fresh)
+
+
 async def test_an_engine_that_was_interrupted_is_not_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*arguments: Any, **options: Any) -> Iterator[Block]:
-        yield next(logged_blocks(*arguments, **options))
+    def interrupted(*arguments: Any, **options: Any) -> Iterator[tuple[Block, Any]]:
+        yield next(entries_of(*arguments, **options))
         raise KeyboardInterrupt
 
     async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
         await pipeline.push_many(stream(Random(1), 60))
         with mtf.open(tmp_path / "run") as reader, mtf.open(tmp_path / "run") as fresh:
             with monkeypatch.context() as patched:
-                patched.setattr("mtf.data.newest.logged_blocks", interrupted)
+                patched.setattr("mtf.data.newest.entries_of", interrupted)
                 with pytest.raises(KeyboardInterrupt):
                     _ = list(reader.bars("A", "1m"))
             assert answers(reader) == answers(fresh)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtf.errors import DataDirError
-from mtf.log import FileLog, LogEnd, compress_sealed, retain
+from mtf.log import FileLog, LogEnd, compress_sealed, first_logged_seq, retain
 from tests.log.builders import DIRECTORY, blocks, small_log
 from tests.log.disk import Disk
 
@@ -42,6 +42,19 @@ def test_a_sealed_log_says_where_it_ends() -> None:
     assert end.look() == 9
     again.append(blocks(2, 1, 1, 2, 1, 1, 1, 3)[-1])
     assert end.look() == 12
+    end.close()
+
+
+def test_the_end_is_seen_although_what_comes_before_it_was_removed_since_the_last_look() -> None:
+    disk = Disk()
+    log = small_log(disk, MADE[:1])
+    end = LogEnd(DIRECTORY, fs=disk)
+    assert end.look() == 2
+    for block in MADE[1:]:
+        log.append(block)
+    retain(DIRECTORY, 8, fs=disk)
+    assert first_logged_seq(DIRECTORY, fs=disk) > 3
+    assert (end.look(), end.symbols) == (9, ["EURUSD", "GBPUSD"])
     end.close()
 
 
