@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from mtf.bars.bar import Bar
 from mtf.build import COMPILED, VERSION
-from mtf.data import DataReader, Table, open_data
+from mtf.data import DataReader, Table
 from mtf.data.moments import Moment
 from mtf.data.next_close import next_close
 from mtf.errors import ConfigError, MtfError, UnknownIndicator, UnknownSymbol, UnknownTimeframe
@@ -233,7 +233,7 @@ class Api:
         moment = Moment(seq=snapshot.seq)
 
         def made() -> list[dict[str, Any]]:
-            with open_data(self._market.path) as reader:
+            with self._market.readers.one() as reader:
 
                 def read(state: TimeframeState) -> list[Bar]:
                     return list(reader.bars(snapshot.symbol, state.timeframe.name, last=last, as_of=moment))
@@ -268,7 +268,7 @@ class Api:
         if kind == "arrow":
 
             def encoded() -> bytes:
-                with open_data(self._market.path) as reader:
+                with self._market.readers.one() as reader:
                     return _arrow(read(reader)[1])
 
             body = await self.in_thread(encoded)
@@ -277,7 +277,7 @@ class Api:
         def rows() -> list[dict[str, Any]]:
             from mtf.data.bar_dicts import bar_dicts, starts_within  # the columns are those of the command line
 
-            with open_data(self._market.path) as reader:
+            with self._market.readers.one() as reader:
                 moment, table = read(reader)
                 forming = None
                 if partial:
@@ -379,7 +379,7 @@ class Api:
             return self._past.next_tick(symbol, seq, direction)
         snapshot = self._past.snapshot(symbol, seq)
         known = None if snapshot is None else snapshot[unit].bars
-        with open_data(self._market.path) as reader:
+        with self._market.readers.one() as reader:
             return next_close(reader, symbol, unit, seq, known, direction)
 
     def symbol_row(self, name: str) -> dict[str, Any]:

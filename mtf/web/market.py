@@ -27,6 +27,7 @@ from mtf.log import LogReader, SegmentList, read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at
 from mtf.web.closing_seqs import ClosingSeqs
+from mtf.web.readers import Readers
 
 __all__ = ["Market", "Reject", "newest_after", "rejects_in"]
 
@@ -55,6 +56,7 @@ class Market:
 
     def __init__(self, path: Path, *, sleep: Callable[[float], Any] = asyncio.sleep) -> None:
         self.path: Final = path
+        self.readers: Final = Readers(path)  # of the same log
         self.failure: str = ""  # why nothing new comes any more
         self.rejects: Final[deque[Reject]] = deque(maxlen=REJECTS_KEPT)
         self.rate = 0.0  # recent events per second

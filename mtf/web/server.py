@@ -127,6 +127,7 @@ class Server:
         past, self._past = self._past, None
         if past is not None:
             await asyncio.to_thread(past.close)
+        await asyncio.to_thread(self.market.readers.close)
 
     async def _show(self) -> None:
         """Follow the log, and the next one that an import puts in its place."""

@@ -20,7 +20,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from mtf.bars.bar import Bar
-from mtf.data import open_data
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError, MtfError, UnknownSymbol, UnknownTimeframe
 from mtf.frames.snapshot import Snapshot
@@ -160,7 +159,7 @@ class Udf:
         """Return bars stamped from *from_s* on, before *until_s*; with *count*, the last *count* before that."""
         # A bar of a day or longer begins some time before or after its stamp.
         slack_ns = timeframe.length_ns + 4 * DAY_NS if timeframe.length_ns >= DAY_NS else 0
-        with open_data(self._market.path) as reader:
+        with self._market.readers.one() as reader:
             found = list(
                 reader.bars(
                     snapshot.symbol,
