@@ -6,6 +6,7 @@ the call, or an earlier one on request; later events do not change it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -58,7 +59,8 @@ class States(NamedTuple):
 class DataReader:
     """Reads the data directory *place*, or another storage; DataDirError if there is no log, CorruptLog for damage.
 
-    Beside a writer it follows the log, once asked for bars or a state: it then has the market's state in memory.
+    It follows the log once asked for the newest state, or for bars that are not stored yet: from then on it has the
+    state of the market in memory, until it is closed.
 
     A context manager; `close` closes files, and existing tables stay usable. Methods read files and never wait for a
     writer; in an event loop, call them through `asyncio.to_thread`. One thread at a time.
@@ -202,16 +204,18 @@ class DataReader:
         *at* is a seq, or a time: the symbol's state before its first accepted event that is stamped later.
         UnknownSymbol if it had no event by then.
         """
-        engine = self._engine(moment(at))
-        number = engine.number_of(symbol)
-        if number < 0:
-            raise self._unknown(symbol, engine.symbols(), f" up to seq {engine.joiner.seq}")
-        return engine.snapshot(number)
+        with self._engine(moment(at)) as engine:
+            number = engine.number_of(symbol)
+            if number < 0:
+                raise self._unknown(symbol, engine.symbols(), f" up to seq {engine.joiner.seq}")
+            return engine.snapshot(number)
 
     def states(self, *, at: Time | Moment | None = None) -> States:
         """Return every symbol's state, as `state` does for one."""
-        engine = self._engine(moment(at))
-        return States(engine.joiner.seq, {name: engine.snapshot(engine.number_of(name)) for name in engine.symbols()})
+        with self._engine(moment(at)) as engine:
+            return States(
+                engine.joiner.seq, {name: engine.snapshot(engine.number_of(name)) for name in engine.symbols()}
+            )
 
     def span(self, symbol: str) -> SymbolSpan | None:
         """Return the span of the completed bars of *symbol*, by its shortest timeframe with bars; None without bars."""
@@ -326,11 +330,15 @@ class DataReader:
             raise ConfigError(f"{self.name}: the log ends at seq {last_seq}: choose a seq up to there")
         return (last_seq if at.seq is None else at.seq), at.ts_ns
 
-    def _engine(self, at: Moment) -> Kernel:
+    @contextlib.contextmanager
+    def _engine(self, at: Moment) -> Iterator[Kernel]:
+        """A context with the engine as it is *at* a moment, to look at."""
         last_seq = self._look()
         if at == Moment():
-            return self._newest.engine(last_seq)
-        return engine_at(self.storage, seq=at.seq, time_ns=at.ts_ns)
+            with self._newest.engine(last_seq) as engine:
+                yield engine
+        else:
+            yield engine_at(self.storage, seq=at.seq, time_ns=at.ts_ns)
 
     def _known_seqs(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:
         """Return the event that closed the newest bar known at *time_ns*, by symbol and timeframe of the run.

@@ -109,12 +109,12 @@ class Appender:
         raise self._failed from cause
 
     def _refuse(self) -> NoReturn:
-        """Raise LogWriteFailed: the log has failed, or is closed."""
-        if self._failed is None and self._lock >= 0:
-            self._failed = LogWriteFailed(
-                f"{self._path}: a write was interrupted, after which nothing may follow; the log is safe up to seq "
-                f"{self.durable_seq}, written up to {self.last_seq} at least: start again"
-            )
+        """Raise LogWriteFailed: the log has failed, is closed, or was interrupted, and can then be synced still."""
         if self._failed is not None:
             raise self._failed
-        raise LogWriteFailed(f"{self._path}: the log is closed")
+        if self._lock < 0:
+            raise LogWriteFailed(f"{self._path}: the log is closed")
+        raise LogWriteFailed(
+            f"{self._path}: a write was interrupted, after which nothing may follow; the log is safe up to seq "
+            f"{self.durable_seq}, written up to {self.last_seq} at least: start again"
+        )

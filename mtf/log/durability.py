@@ -125,7 +125,8 @@ class Writer:
             raise LogWriteFailed(f"seq {seq} is not in the log, which is closed")
         waiter: asyncio.Future[None] = self._loop.create_future()
         heappush(self._waiters, (seq, next(self._ticket), waiter))
-        self._mark_dirty_if_due()
+        if seq > self._begun_seq:
+            self._mark_dirty_if_due()
         try:
             await waiter
         except asyncio.CancelledError:
@@ -226,6 +227,8 @@ class Writer:
     def _synced(self, done: asyncio.Future[int]) -> None:
         self._sync = None
         error = done.exception()
+        if error is not None:
+            self._begun_seq = self.durable_seq
         if isinstance(error, LogWriteFailed):
             self._stop(error)
         self._wake()

@@ -217,8 +217,8 @@ class FileLog(Appender):
         if self._lock < 0:
             return
         try:
-            if self._failed is None and not self._unfinished and self._file >= 0:
-                if self._events:
+            if self._failed is None and self._file >= 0:
+                if self._events and not self._unfinished:
                     self._seal()
                 else:
                     self.sync()

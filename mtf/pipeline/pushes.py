@@ -78,23 +78,38 @@ class Pushes:
     async def push(self, event: Tick | Bar | ClockEvent, ready: Ready | None) -> int:
         """Take *event*, after *ready* has returned if given, and return its seq once it is logged and sent."""
         arrival_ns = self._wall.now_ns()
-        if self._queued or ready is not None or self._builder.count >= self._block_events:
-            async with self.turn(ready):
+        self._in_a_row += 1
+        try:
+            if self._queued or ready is not None or self._builder.count >= self._block_events:
+                async with self.turn(ready):
+                    taken = self._take_in(event, arrival_ns)
+            else:
                 taken = self._take_in(event, arrival_ns)
-        else:
-            taken = self._take_in(event, arrival_ns)
+        except MalformedEvent:
+            await self._give_turn()
+            raise
         seq = taken if isinstance(taken, int) else await taken
         source = self._source
         source.flush_now()
         if source.sent_seq < seq:  # most often not: each tick is spared another coroutine
             await self.sent(seq)
-        self._in_a_row += 1
         if self._in_a_row >= TURN_EVENTS:
             await self._give_turn()
         return seq
 
     async def push_many(self, events: Iterable[Tick | Bar], ready: Ready | None) -> int:
         """Take all *events*, which came now, one after the other; return the seq of the last, once they are sent."""
+        try:
+            seq = await self._push_many(events, ready)
+        except Exception:
+            await self._give_turn()
+            raise
+        self._in_a_row += 1
+        if self._in_a_row >= TURN_EVENTS:
+            await self._give_turn()
+        return seq
+
+    async def _push_many(self, events: Iterable[Tick | Bar], ready: Ready | None) -> int:
         arrival_ns = self._wall.now_ns()
         left = iter(events)
         taken: list[int | asyncio.Future[int]] = []
@@ -125,7 +140,6 @@ class Pushes:
             arrival_ns = self._wall.now_ns()
             with contextlib.suppress(MalformedEvent):
                 await self.in_turn(partial(self._take_in, event, arrival_ns))
-            self._in_a_row += 1
             if self._in_a_row >= TURN_EVENTS:
                 await self._give_turn()
 
@@ -188,6 +202,7 @@ class Pushes:
 
     async def in_turn(self, write: Callable[[], object]) -> None:
         """Call *write* once it is the caller's turn; what it hands in is sent with whatever else waits by then."""
+        self._in_a_row += 1
         try:
             if self._queued or self._builder.count >= self._block_events:
                 async with self.turn():
@@ -196,6 +211,8 @@ class Pushes:
                 write()
         finally:
             self._send_soon()
+        if self._in_a_row >= TURN_EVENTS:
+            await self._give_turn()
 
     def open_window(self, length_ns: int, take: Callable[[Any, int], int]) -> ReorderWindow:
         """Return a reorder window that passes the events it releases to *take*, until `close_window`."""
@@ -238,6 +255,7 @@ class Pushes:
                 count += 1
             return False
         finally:
+            self._in_a_row += count
             self._send_soon()
 
     async def _give_turn(self) -> None:

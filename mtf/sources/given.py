@@ -69,13 +69,24 @@ def _one_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) -> 
     if is_table(given):
         source: Source = open_source(given, **opening)
     elif isinstance(given, Iterable):
-        source = IterSource(given, **options)
+        source = _of_iterable(given, options)
     else:
         raise ConfigError(
             f"{given!r:.200} is not a source: give a path, a frame, a dict of columns, a list of rows, a Source, an "
             "iterable of ticks, or a list of these"
         )
     return MergePart(source=source, key=source.name if "name" in options else None)
+
+
+def _of_iterable(given: Iterable[Any], options: dict[str, Any]) -> Source:
+    """Return *given*, ticks, as a source; an empty list may have been meant to have rows."""
+    named = {name: value for name, value in options.items() if name == "name"}
+    if len(named) < len(options) and not (isinstance(given, Sequence) and not given):
+        raise ConfigError(
+            f"{', '.join(sorted(options.keys() - named))}: an iterable of ticks has no options but a name; rows are a "
+            "list of dicts, or of lists: give list(rows)"
+        )
+    return IterSource(given, **named)
 
 
 def _all_given(several: Sequence[Any], options: dict[str, Any], opening: dict[str, Any]) -> list[Source | MergePart]:

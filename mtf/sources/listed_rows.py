@@ -1,6 +1,6 @@
 """Rows as lists in memory: dicts, as JSON has them, or sequences without names; as columns.
 
-What an exchange's REST interface returns, and what `DictReader` or a database's cursor reads, so needs no frame first.
+So what an exchange's REST interface returns, or a database's cursor fetched, needs no frame first.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ _LISTS: Final = ("to_list", "to_pylist", "tolist")  # methods of columns in vari
 
 
 def is_rows(given: Any) -> bool:
-    """Whether *given* is a list of rows, judged by its first element: a dict or a list of which a value is a cell.
+    """Whether *given* is a list of rows, judged by the first one that is not empty: a dict or a list with a cell in it.
 
-    So a list of dicts of columns is not; nor is one of ticks, or of lists of ticks.
+    So a list of dicts of which all values are columns is not; nor is one of ticks, or of lists of ticks.
     """
-    if not isinstance(given, Sequence) or isinstance(given, _TEXT) or not given:
+    if not isinstance(given, Sequence) or isinstance(given, _TEXT):
         return False
-    row = given[0]
-    if isinstance(row, Mapping):
-        return any(map(_is_cell, row.values()))
-    return _is_list(row) and any(map(_is_cell, row))
+    for row in given:
+        if isinstance(row, Mapping):
+            if row:
+                return any(map(_is_cell, row.values()))
+        else:
+            return _is_list(row) and any(map(_is_cell, row))
+    return False
 
 
 def columns_of(rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
-    """Return *rows* as columns by name; the columns of lists are called 1, 2 and so on.
+    """Return *rows* as columns by name; the columns of lists are called 1, 2 and so on, unless the first one has names.
 
     A name that a dict does not have is an empty cell there. ConfigError, with its number, for a row of another kind or
     length than the first.
@@ -43,7 +46,7 @@ def columns_of(rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
     for number, row in enumerate(rows, 1):
         if not _is_list(row) or len(row) != fields:
             raise ConfigError(f"row {number} is {row!r:.80}: give a list of {fields} values, as the first row is")
-    return {str(number): values for number, values in enumerate(zip(*rows, strict=True), 1)}
+    return dict(zip(_names(rows[0]), zip(*rows, strict=True), strict=True))
 
 
 def _of_dicts(rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
@@ -54,6 +57,12 @@ def _of_dicts(rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
         if row.keys() - names.keys():
             names.update(dict.fromkeys(row))
     return {str(name): [row.get(name) for row in rows] for name in names}
+
+
+def _names(row: Any) -> list[str]:
+    """Return the names of the values of *row*: those of a named tuple or a row of SQLite, else their numbers."""
+    names = row.keys() if hasattr(row, "keys") else getattr(row, "_fields", range(1, len(row) + 1))
+    return [str(name) for name in names]
 
 
 def _is_list(value: Any) -> bool:

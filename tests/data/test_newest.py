@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -14,7 +15,7 @@ from mtf.data import newest
 from mtf.data.newest import Newest
 from mtf.events.block import Block
 from mtf.storage.datadir import DataDir, storage_of
-from mtf.storage.restore import closed_between, engine_before, entries_of
+from mtf.storage.restore import closed_between, engine_at, engine_before, entries_of
 from tests.builders import SECOND_NS, at
 from tests.fake_clock import FakeClock
 
@@ -111,6 +112,59 @@ async def test_the_market_is_restored_once(tmp_path: Path, monkeypatch: pytest.M
             assert restored == [True, False]
             table = reader.bars("A", "1m")
         assert len(list(table)) > 2, "a table can be read once its reader is closed"
+        assert reader._newest._engine is None
+
+
+async def test_tables_of_one_reader_can_be_read_in_several_threads(tmp_path: Path) -> None:
+    async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
+        events = list(stream(Random(1), 600))
+        await pipeline.push_many(events[:300])
+        with mtf.open(tmp_path / "run") as reader:
+            for k in range(300, 600, 30):
+                await pipeline.push_many(events[k : k + 30])
+                tables = [reader.bars(symbol, "1m") for symbol in ("A", "B", "A", "B")]
+                reads = [asyncio.to_thread(list, table) for table in tables]
+                found = await asyncio.gather(*reads, asyncio.to_thread(reader.state, "A"))
+                with mtf.open(tmp_path / "run") as fresh:
+                    assert found[:4] == [list(fresh.bars(symbol, "1m")) for symbol in ("A", "B", "A", "B")]
+                    assert repr(found[4]) == repr(fresh.state("A"))
+
+
+async def test_questions_about_states_hold_few_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may ask for them."""
+    monkeypatch.setattr(newest, "IDLE_MAX", 20)
+    async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
+        follower = Newest(storage_of(tmp_path / "run"))
+        for event in stream(Random(1), 300):
+            await pipeline.push(event)
+            with follower.engine(pipeline.seq) as engine:
+                assert engine.joiner.seq == pipeline.seq
+            assert len(follower._closed) <= 20
+        expected = list(closed_between(tmp_path / "run", 250, 300))
+        assert len(expected) > 20
+        assert repr(follower.closed_between(250, 300, bars_only=False)) == repr(expected)
+
+
+async def test_a_state_is_not_that_of_an_engine_without_the_past(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars may have to be computed from the log's new beginning on; states are those after a checkpoint."""
+    monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 2_000)
+    data = tmp_path / "run"
+    async with mtf.Pipeline(data=data, wall=FakeClock(at("10:00")), keep_events=10, **SETTINGS) as pipeline:
+        events = list(stream(Random(1), 400))
+        for k in range(0, 400, 40):
+            await pipeline.push_many(events[k : k + 40])
+            await pipeline.checkpoint()
+    with mtf.open(data) as reader:
+        first_seq, last_seq = reader.first_seq, reader.seq
+    for path in sorted((data / "checkpoints").glob("checkpoint-*.mtf"))[:-1]:
+        path.unlink()
+    follower = Newest(storage_of(data))
+    _ = follower.closed_between(first_seq, last_seq, bars_only=False)
+    with follower.engine(last_seq) as engine:
+        number = engine.number_of("A")
+        assert repr(engine.snapshot(number)) == repr(engine_at(data).snapshot(number))
 
 
 async def test_a_reader_that_slept_while_events_were_removed_is_right(

@@ -129,6 +129,32 @@ def test_a_sync_that_is_running_serves_those_who_ask_meanwhile(run: Run, begins:
     run(main())
 
 
+@pytest.mark.parametrize("mode", ["group", "os"])
+def test_a_sync_that_fails_with_another_error_is_tried_again(run: Run, mode: Any) -> None:
+    """As one that runs out of memory does: nothing is known about the disk."""
+
+    class Fails(Disk):
+        tried = 0
+
+        def sync(self, file: int) -> None:
+            self.tried += 1
+            if self.tried == 1:
+                raise MemoryError
+            super().sync(file)
+
+    async def main() -> None:
+        disk = Fails()
+        disk.tried = 1
+        writer = Writer(open_log(disk), mode, sync_within_ms=0)
+        disk.tried = 0
+        assert writer.try_append(MADE[0])
+        await asyncio.wait_for(writer.durable(2), 60)
+        assert disk.tried == 2
+        await writer.close()
+
+    run(main())
+
+
 @either_way
 def test_os_syncs_only_when_asked_and_at_close(run: Run, begins: bool) -> None:
     async def main() -> None:

@@ -98,5 +98,6 @@ def test_nothing_follows_a_write_whose_end_is_unknown(error: type[BaseException]
         with pytest.raises(LogWriteFailed, match=r"a write was interrupted, .* safe up to seq 2, written up to 3 at"):
             log.append(MADE[2])
     log.close()
+    assert log.durable_seq == 3, "what is known to be written is synced"
     disk.kill()
     assert events_of(FileLog.open(DIRECTORY, config=None, fs=disk).read()) == MADE[:3]

@@ -6,7 +6,7 @@ import csv
 import io
 import sqlite3
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,6 +87,35 @@ def test_rows_of_other_readers() -> None:
     assert read([{"time": np.int64(T), "price": np.float64(4.0), "size": np.float32(0.5)}], symbol="BTCUSDT") == [
         TRADES[0]
     ]
+
+
+def test_rows_with_names_of_their_own() -> None:
+    class Trade(NamedTuple):
+        time: int
+        price: float
+        size: float
+
+    assert read([Trade(MS + 1_000 * k, PRICES[k], 0.5) for k in range(3)], symbol="BTCUSDT") == TRADES
+    with sqlite3.connect(":memory:") as database:
+        database.row_factory = sqlite3.Row
+        rows = database.execute("SELECT 1709683200000 AS time, 4.0 AS price, 0.5 AS size").fetchall()
+    database.close()
+    assert read(rows, symbol="BTCUSDT") == TRADES[:1]
+
+
+def test_no_rows_are_no_ticks() -> None:
+    """An exchange may have had no trades; its answer is read with the options of any other."""
+    assert ticks_of([], symbol="BTCUSDT", columns=ROLES) == []
+    taken = drain(as_source([{}, binance(0)], symbol="BTCUSDT"))
+    assert taken.ticks == TRADES[:1]
+    assert [line for _, line, *_ in taken.refused] == [1]
+
+
+def test_options_are_for_rows_in_a_list() -> None:
+    with pytest.raises(
+        ConfigError, match=r"columns, symbol: an iterable of ticks has no options .*: give list\(rows\)"
+    ):
+        as_source((binance(k) for k in range(3)), symbol="BTCUSDT", columns="time,price")
 
 
 def test_lists_are_rows_whose_columns_are_named_in_order() -> None:
