@@ -67,7 +67,7 @@ async def test_answers_are_those_of_a_reader_opened_just_then(
     random = Random(seed)
     data = tmp_path / "run"
     async with mtf.Pipeline(data=data, wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
-        events = stream(random, 400)
+        events = stream(random, 250)
         await pipeline.push(next(events))
         with mtf.open(data) as reader:
             follower, place = Newest(storage_of(data)), DataDir(data)
@@ -117,10 +117,10 @@ async def test_the_market_is_restored_once(tmp_path: Path, monkeypatch: pytest.M
 
 async def test_tables_of_one_reader_can_be_read_in_several_threads(tmp_path: Path) -> None:
     async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
-        events = list(stream(Random(1), 600))
+        events = list(stream(Random(1), 390))
         await pipeline.push_many(events[:300])
         with mtf.open(tmp_path / "run") as reader:
-            for k in range(300, 600, 30):
+            for k in range(300, 390, 30):
                 await pipeline.push_many(events[k : k + 30])
                 tables = [reader.bars(symbol, "1m") for symbol in ("A", "B", "A", "B")]
                 reads = [asyncio.to_thread(list, table) for table in tables]
