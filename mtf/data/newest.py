@@ -14,7 +14,7 @@ from typing import Final
 
 from mtf.bars.bar import Bar
 from mtf.kernel import Kernel
-from mtf.storage.restore import closed_between, engine_before, entries_of, lacks_past
+from mtf.storage.restore import closed_between, closed_by, engine_before, entries_of, lacks_past
 from mtf.storage.storage import Storage
 
 __all__ = ["Closed", "Newest"]
@@ -46,11 +46,10 @@ class Newest:
             if self._bars_only or self._lacks_past or not self._is_near(last_seq):
                 self._restore(last_seq, bars_only=False)
             yield self._continued(last_seq)
-            idle = len(self._closed) - IDLE_MAX
-            if idle > 0:
-                idle += IDLE_MAX // 2
-                self._after_seq = self._closed[idle - 1][1]
-                del self._closed[:idle]
+            if len(self._closed) > IDLE_MAX:
+                dropped = len(self._closed) - IDLE_MAX // 2
+                self._after_seq = self._closed[dropped - 1][1]
+                del self._closed[:dropped]
 
     def closed_between(self, after_seq: int, last_seq: int, *, bars_only: bool) -> Iterable[Closed]:
         """Return the bars that `mtf.storage.restore.closed_between` yields."""
@@ -102,9 +101,7 @@ class Newest:
         names = engine.joiner.names()
         try:
             for block, _ in entries_of(log, engine.joiner.seq + 1, last_seq, names=names):
-                frame = engine.step(block, False)
-                for k, closing in enumerate(frame.closings):
-                    self._closed.append((closing.bar, block.first_seq + closing.row, frame.closings.completed(k)))
+                self._closed.extend(closed_by(engine, block))
                 if len(self._closed) > CLOSED_MAX:
                     self._closed, self._after_seq = [], engine.joiner.seq
         except BaseException:

@@ -210,8 +210,8 @@ class Run:
         with self._hangs.leaving():
             await self.ready()
             self._timer.stop()  # consumers would not be shown what it adds once they have ended
-            self.pushes.flush()
             self.pushes.end_timer()
+            self.pushes.flush()
             self.enrolment.restarts.end()
             taking: asyncio.Task[None] | None = None
             try:

@@ -14,7 +14,7 @@ from mtf.errors import ConfigError, SourceError
 from mtf.sources.column_reader import CODES, FLOATS, TIMES, UNREAD, Cells, ColumnBatch, cells_text
 from mtf.sources.tabular import Wanted, positional, text_cells, texts_of
 
-__all__ = ["ArrayTable", "is_array", "is_pandas"]
+__all__ = ["TO_LIST", "ArrayTable", "is_array", "is_pandas"]
 
 _UNITS: Final = {
     "D": 86_400_000_000_000,
@@ -27,6 +27,7 @@ _UNITS: Final = {
 }
 _INT64: Final = range(-(2**63), 2**63)
 _NAN: Final = float("nan")
+TO_LIST: Final = ("to_list", "to_pylist", "tolist")  # methods of columns in various libraries
 _TEXT_TYPES: Final = frozenset((str, type(None)))
 
 
@@ -283,7 +284,7 @@ def _column(name: str, values: Any) -> _Column:
         return _Column(values)
     if type(values).__module__.partition(".")[0] == "pandas":
         return _of_series(values)
-    for method in ("to_list", "to_pylist", "tolist"):
+    for method in TO_LIST:
         if hasattr(values, method):
             return _Column(getattr(values, method)())
     if isinstance(values, Sequence) and not isinstance(values, str | bytes):

@@ -12,7 +12,6 @@ from mtf.errors import ConfigError
 from mtf.events.tick import Tick
 from mtf.sources.in_memory import is_table
 from mtf.sources.iterator import IterSource
-from mtf.sources.listed_rows import is_rows
 from mtf.sources.merge import MergedSource, MergePart
 from mtf.sources.opening import open_source
 from mtf.sources.source import Source
@@ -45,7 +44,7 @@ def parts_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) ->
     *opening* are the options with which paths and tables are opened. Ticks and tables without a name, which the log
     could not recognize again, are parts without a key.
     """
-    if isinstance(given, Sequence) and not isinstance(given, str) and not is_rows(given) and _has_sources(given):
+    if isinstance(given, Sequence) and not isinstance(given, str) and not is_table(given) and _has_sources(given):
         return _all_given(given, options, opening)
     return [_one_given(given, options, opening)]
 

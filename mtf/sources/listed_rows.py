@@ -11,11 +11,11 @@ from typing import Any, Final
 from mtf.bars.bar import Bar
 from mtf.errors import ConfigError
 from mtf.events.tick import Tick
+from mtf.sources.array_table import TO_LIST
 
 __all__ = ["columns_of", "is_rows"]
 
 _TEXT: Final = (str, bytes, bytearray, memoryview)
-_LISTS: Final = ("to_list", "to_pylist", "tolist")  # methods of columns in various libraries
 
 
 def is_rows(given: Any) -> bool:
@@ -75,4 +75,4 @@ def _is_cell(value: Any) -> bool:
         return True  # one of NumPy's numbers
     if isinstance(value, Mapping | Tick | Bar) or _is_list(value):
         return False
-    return not any(hasattr(value, name) for name in _LISTS)
+    return not any(hasattr(value, name) for name in TO_LIST)

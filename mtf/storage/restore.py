@@ -32,6 +32,7 @@ __all__ = [
     "bars_engine_at",
     "checkpointed_symbols",
     "closed_between",
+    "closed_by",
     "engine_at",
     "engine_before",
     "entries_of",
@@ -61,11 +62,15 @@ class Replayed(NamedTuple):
     damage: list[Skipped]  # the others, and why
 
 
+def _any_time(checkpoint: Checkpoint) -> bool:
+    return True
+
+
 def restore(
     config: Config,
     store: CheckpointStore,
     limit: int,
-    usable: Callable[[Checkpoint], bool] = lambda checkpoint: True,
+    usable: Callable[[Checkpoint], bool] = _any_time,
     *,
     bars_only: bool = False,
 ) -> tuple[Kernel, Checkpoint | None, list[Skipped]]:
@@ -147,9 +152,7 @@ def engine_at(place: Place, *, seq: int | None = None, time_ns: int | None = Non
     is no log.
     """
     storage = storage_of(place)
-    engine = _engine_before(
-        storage, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns)
-    )
+    engine = engine_before(storage, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns))
     if seq is not None and engine.joiner.seq == seq:
         return engine
     if seq is not None and engine.joiner.seq > seq:
@@ -174,7 +177,7 @@ def gates_over(place: Place, first_seq: int, last_seq: int) -> Iterator[tuple[Ga
     beginning was removed: then the first, without the removed events, judges up to the oldest checkpoint.
     """
     storage = storage_of(place)
-    engine = _engine_before(storage, first_seq - 1, _any_time, bars_only=True)
+    engine = engine_before(storage, first_seq - 1, bars_only=True)
     next_seq = engine.joiner.seq + 1
     if lacks_past(storage, engine.joiner.seq):
         config = logged_config(storage)
@@ -187,15 +190,10 @@ def gates_over(place: Place, first_seq: int, last_seq: int) -> Iterator[tuple[Ga
         yield engine.gate, next_seq, last_seq
 
 
-def engine_before(place: Place, seq: int, *, bars_only: bool = False) -> Kernel:
-    """Return an engine to replay the log of *place* with, at its newest checkpoint up to *seq*, or before its start."""
-    return _engine_before(storage_of(place), seq, _any_time, bars_only=bars_only)
-
-
 def bars_engine_at(place: Place, seq: int) -> Kernel:
     """Return the engine of *place* as it was after the event *seq*, without indicators, to be continued."""
     storage = storage_of(place)
-    engine = _engine_before(storage, seq, _any_time, bars_only=True)
+    engine = engine_before(storage, seq, bars_only=True)
     _play(engine, storage, seq)
     return engine
 
@@ -206,7 +204,7 @@ def first_seq_after(place: Place, time_ns: int) -> int:
     One past the end of the log if there is none.
     """
     storage = storage_of(place)
-    engine = _engine_before(storage, _ANY, _not_after(time_ns))
+    engine = engine_before(storage, _ANY, _not_after(time_ns))
     for block in logged_blocks(storage, engine.joiner.seq + 1):
         found = _accepts_after(engine, block, time_ns)
         if found:
@@ -224,13 +222,18 @@ def closed_between(
     if after_seq >= last_seq:
         return
     storage = storage_of(place)
-    engine = _engine_before(storage, after_seq, _any_time, bars_only=bars_only)
+    engine = engine_before(storage, after_seq, bars_only=bars_only)
     for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
-        frame = engine.step(block, False)
-        for k, closing in enumerate(frame.closings):
-            seq = block.first_seq + closing.row
-            if seq > after_seq:
-                yield closing.bar, seq, frame.closings.completed(k)
+        for closed in closed_by(engine, block):
+            if closed[1] > after_seq:
+                yield closed
+
+
+def closed_by(engine: Kernel, block: Block) -> Iterator[tuple[Bar, int, list[float]]]:
+    """Have *engine* process *block*, which comes next, and yield the bars that it closes as `closed_between` does."""
+    frame = engine.step(block, False)
+    for k, closing in enumerate(frame.closings):
+        yield closing.bar, block.first_seq + closing.row, frame.closings.completed(k)
 
 
 def logged_blocks(
@@ -351,8 +354,8 @@ def verify_replay(place: Place, watch: Callable[[int], object] = lambda _: None)
     return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
 
 
-def _engine_before(
-    storage: Storage, limit: int, usable: Callable[[Checkpoint], bool], *, bars_only: bool = False
+def engine_before(
+    storage: Storage, limit: int, usable: Callable[[Checkpoint], bool] = _any_time, *, bars_only: bool = False
 ) -> Kernel:
     """Return the engine to replay a log with: at its newest usable checkpoint up to *limit*, or fresh."""
     log = storage.read_log()
@@ -408,10 +411,6 @@ _ANY: Final = (1 << 62) - 1  # no limit
 
 def _not_after(time_ns: int) -> Callable[[Checkpoint], bool]:
     return lambda checkpoint: int(checkpoint.meta["newest_ns"]) <= time_ns
-
-
-def _any_time(checkpoint: Checkpoint) -> bool:
-    return True
 
 
 def _last_seq(log: ReadableLog, seq: int) -> int:

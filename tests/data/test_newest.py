@@ -29,6 +29,16 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log in segments of few events, so that retention removes some."""
+    monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 2_000)
+
+
+def writer(data: Path, **more: Any) -> mtf.Pipeline:
+    return mtf.Pipeline(data=data, wall=FakeClock(at("10:00")), **SETTINGS, **more)
+
+
 def stream(random: Random, count: int) -> Iterator[mtf.Tick]:
     """Ticks of which one in five is rejected as late, and one symbol comes later."""
     now_ns = at("10:00")
@@ -66,7 +76,7 @@ async def test_answers_are_those_of_a_reader_opened_just_then(
     monkeypatch.setattr(newest, "CLOSED_MAX", limits[1])
     random = Random(seed)
     data = tmp_path / "run"
-    async with mtf.Pipeline(data=data, wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
+    async with writer(data) as pipeline:
         events = stream(random, 250)
         await pipeline.push(next(events))
         with mtf.open(data) as reader:
@@ -97,7 +107,7 @@ async def test_the_market_is_restored_once(tmp_path: Path, monkeypatch: pytest.M
         return engine_before(*arguments, bars_only=bars_only)
 
     monkeypatch.setattr("mtf.data.newest.engine_before", counted)
-    async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
+    async with writer(tmp_path / "run") as pipeline:
         events = stream(Random(1), 60)
         await pipeline.push(next(events))
         with mtf.open(tmp_path / "run") as reader:
@@ -116,7 +126,7 @@ async def test_the_market_is_restored_once(tmp_path: Path, monkeypatch: pytest.M
 
 
 async def test_tables_of_one_reader_can_be_read_in_several_threads(tmp_path: Path) -> None:
-    async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
+    async with writer(tmp_path / "run") as pipeline:
         events = list(stream(Random(1), 390))
         await pipeline.push_many(events[:300])
         with mtf.open(tmp_path / "run") as reader:
@@ -133,7 +143,7 @@ async def test_tables_of_one_reader_can_be_read_in_several_threads(tmp_path: Pat
 async def test_questions_about_states_hold_few_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody may ask for them."""
     monkeypatch.setattr(newest, "IDLE_MAX", 20)
-    async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
+    async with writer(tmp_path / "run") as pipeline:
         follower = Newest(storage_of(tmp_path / "run"))
         for event in stream(Random(1), 300):
             await pipeline.push(event)
@@ -145,13 +155,11 @@ async def test_questions_about_states_hold_few_bars(tmp_path: Path, monkeypatch:
         assert repr(follower.closed_between(250, 300, bars_only=False)) == repr(expected)
 
 
-async def test_a_state_is_not_that_of_an_engine_without_the_past(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small_segments")
+async def test_a_state_is_not_that_of_an_engine_without_the_past(tmp_path: Path) -> None:
     """Bars may have to be computed from the log's new beginning on; states are those after a checkpoint."""
-    monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 2_000)
     data = tmp_path / "run"
-    async with mtf.Pipeline(data=data, wall=FakeClock(at("10:00")), keep_events=10, **SETTINGS) as pipeline:
+    async with writer(data, keep_events=10) as pipeline:
         events = list(stream(Random(1), 400))
         for k in range(0, 400, 40):
             await pipeline.push_many(events[k : k + 40])
@@ -167,13 +175,11 @@ async def test_a_state_is_not_that_of_an_engine_without_the_past(
         assert repr(engine.snapshot(number)) == repr(engine_at(data).snapshot(number))
 
 
-async def test_a_reader_that_slept_while_events_were_removed_is_right(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small_segments")
+async def test_a_reader_that_slept_while_events_were_removed_is_right(tmp_path: Path) -> None:
     """What it would have to continue over is no longer in the log: it restores the market again."""
-    monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 2_000)
     data = tmp_path / "run"
-    async with mtf.Pipeline(data=data, wall=FakeClock(at("10:00")), keep_events=10, **SETTINGS) as pipeline:
+    async with writer(data, keep_events=10) as pipeline:
         events = list(stream(Random(1), 400))
         await pipeline.push_many(events[:100])
         with mtf.open(data) as reader:
@@ -192,7 +198,7 @@ async def test_an_engine_that_was_interrupted_is_not_continued(tmp_path: Path, m
         yield next(entries_of(*arguments, **options))
         raise KeyboardInterrupt
 
-    async with mtf.Pipeline(data=tmp_path / "run", wall=FakeClock(at("10:00")), **SETTINGS) as pipeline:
+    async with writer(tmp_path / "run") as pipeline:
         await pipeline.push_many(stream(Random(1), 60))
         with mtf.open(tmp_path / "run") as reader, mtf.open(tmp_path / "run") as fresh:
             with monkeypatch.context() as patched:

@@ -1,46 +1,20 @@
-"""The writer on an event loop: what each mode promises, when a sync starts, and how a failure reaches everyone."""
+"""The writer on an event loop: what each mode promises, and when a sync starts."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-import uvloop
 
 from mtf.errors import ConfigError, LogWriteFailed
 from mtf.log import FileLog, Writer
-from tests.log.builders import DIRECTORY, blocks, events_of
+from tests.log.builders import DIRECTORY, events_of
 from tests.log.disk import Disk, DiskSync
 from tests.log.gated_disk import GatedDisk, open_log
 from tests.log.memory_log import MemoryLog
-
-MADE = blocks(2, 1, 1, 2, 1, 1, 1)
-
-
-either_way = pytest.mark.parametrize("begins", [False, True], ids=["in the thread", "begun"])
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
-    """Run a coroutine on a loop of each kind."""
-    factory = asyncio.new_event_loop if request.param == "asyncio" else uvloop.new_event_loop
-
-    def run_it(main: Coroutine[Any, Any, None]) -> None:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(asyncio.wait_for(main, 60))
-
-    return run_it
-
-
-Run = Callable[[Coroutine[Any, Any, None]], None]
-
-
-async def begun(disk: GatedDisk) -> None:
-    """Wait, off the loop, until a sync has begun."""
-    assert await asyncio.to_thread(disk.begun.acquire, timeout=60)
+from tests.log.writers import MADE, Run, begun, either_way
 
 
 def test_unknown_mode_is_refused() -> None:
@@ -124,32 +98,6 @@ def test_a_sync_that_is_running_serves_those_who_ask_meanwhile(run: Run, begins:
             for _ in range(20):
                 await asyncio.sleep(0.001)
             assert writer.syncs == syncs
-        await writer.close()
-
-    run(main())
-
-
-@pytest.mark.parametrize("mode", ["group", "os"])
-def test_a_sync_that_fails_with_another_error_is_tried_again(run: Run, mode: Any) -> None:
-    """As one that runs out of memory does: nothing is known about the disk."""
-
-    class Fails(Disk):
-        tried = 0
-
-        def sync(self, file: int) -> None:
-            self.tried += 1
-            if self.tried == 1:
-                raise MemoryError
-            super().sync(file)
-
-    async def main() -> None:
-        disk = Fails()
-        disk.tried = 1
-        writer = Writer(open_log(disk), mode, sync_within_ms=0)
-        disk.tried = 0
-        assert writer.try_append(MADE[0])
-        await asyncio.wait_for(writer.durable(2), 60)
-        assert disk.tried == 2
         await writer.close()
 
     run(main())
@@ -277,89 +225,6 @@ def test_cancelled_wait_leaves_the_others_waiting(run: Run, begins: bool) -> Non
 
 
 @either_way
-@pytest.mark.parametrize("mode", ["each", "group", "os"])
-def test_failed_write_reaches_everyone(run: Run, mode: Any, begins: bool) -> None:
-    async def main() -> None:
-        told: list[LogWriteFailed] = []
-        disk = Disk(begins_syncs=begins)
-        writer = Writer(open_log(disk), mode, on_failure=told.append)
-        waiting = asyncio.create_task(writer.durable(5))
-        await asyncio.sleep(0)
-        disk.fail_at, disk.fault = len(disk.operations) + 1, "short"
-        if mode == "each":
-            with pytest.raises(LogWriteFailed):
-                await writer.append(MADE[0])
-        else:
-            with pytest.raises(LogWriteFailed):
-                writer.try_append(MADE[0])
-        with pytest.raises(LogWriteFailed):
-            await waiting
-        assert told == [writer.failed]
-        with pytest.raises(LogWriteFailed):
-            writer.try_append(MADE[0])
-        with pytest.raises(LogWriteFailed):
-            await writer.append(MADE[0])
-        with pytest.raises(LogWriteFailed):
-            await writer.durable(1)
-        with pytest.raises(LogWriteFailed):
-            await writer.close()
-        assert told == [writer.failed]
-        assert not disk.locks
-
-    run(main())
-
-
-@either_way
-@pytest.mark.parametrize("mode", ["group", "os"])
-def test_failed_sync_reaches_everyone(run: Run, mode: Any, begins: bool) -> None:
-    async def main() -> None:
-        told: list[LogWriteFailed] = []
-        disk = Disk(begins_syncs=begins)
-        writer = Writer(open_log(disk), mode, on_failure=told.append)
-        assert writer.try_append(MADE[0])
-        disk.fail_at = len(disk.operations) + 1
-        with pytest.raises(LogWriteFailed, match="a sync failed"):
-            await writer.durable(2)
-        with pytest.raises(LogWriteFailed, match="a sync failed"):
-            writer.try_append(MADE[1])
-        assert len(told) == 1
-        with pytest.raises(LogWriteFailed):
-            await writer.close()
-
-    run(main())
-
-
-@either_way
-def test_failure_while_closing_reaches_those_who_wait(run: Run, begins: bool) -> None:
-    async def main() -> None:
-        disk = Disk(begins_syncs=begins)
-        writer = Writer(open_log(disk), "group", sync_within_ms=1e6)
-        assert writer.try_append(MADE[0])
-        waiting = asyncio.create_task(writer.durable(2))
-        await asyncio.sleep(0)
-        disk.fail_at = len(disk.operations) + 1
-        with pytest.raises(LogWriteFailed, match="a sync failed"):
-            await writer.close()
-        with pytest.raises(LogWriteFailed, match="a sync failed"):
-            await waiting
-
-    run(main())
-
-
-def test_block_that_cannot_follow_is_an_error_of_its_own(run: Run) -> None:
-    """A programmer's error writes nothing and stops nothing."""
-
-    async def main() -> None:
-        writer = Writer(open_log(Disk()), "each")
-        with pytest.raises(AssertionError):
-            await writer.append(MADE[1])
-        await writer.append(MADE[0])
-        await writer.close()
-
-    run(main())
-
-
-@either_way
 def test_close_syncs_and_is_safe_to_call_twice_and_to_cancel(run: Run, begins: bool) -> None:
     async def main() -> None:
         disk = GatedDisk(begins_syncs=begins)
@@ -420,21 +285,6 @@ def test_memory_log_is_written_in_every_mode(run: Run) -> None:
             await writer.durable(9)
             await writer.close()
             assert writer.durable_seq == 9
-
-    run(main())
-
-
-def test_appends_that_fail_together_stop_the_log_once(run: Run) -> None:
-    async def main() -> None:
-        told: list[LogWriteFailed] = []
-        disk = Disk()
-        writer = Writer(open_log(disk), "each", on_failure=told.append)
-        disk.fail_at = len(disk.operations) + 1
-        done = await asyncio.gather(writer.append(MADE[0]), writer.append(MADE[0]), return_exceptions=True)
-        assert [type(error) for error in done] == [LogWriteFailed, LogWriteFailed]
-        assert told == [done[0]]
-        with pytest.raises(LogWriteFailed):
-            await writer.close()
 
     run(main())
 

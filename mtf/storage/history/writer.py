@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final, NamedTuple, TypeVar
 
 import aiosqlite
@@ -31,6 +30,7 @@ from mtf.log import open_plain
 from mtf.notes import Noted
 from mtf.storage.history.access import is_damage
 from mtf.storage.history.book import EMPTY, Book, Statement
+from mtf.storage.history.connection import connect, disconnect
 from mtf.storage.history.contents import Layout, layout_text, outputs_of, parsed_layout, versions_of
 from mtf.storage.history.gather import Gathered
 from mtf.storage.history.packs import PACK_BYTES, Pack, bars_a_pack
@@ -145,7 +145,7 @@ class HistoryWriter(BarKeeper):
         if stored.zones is not None:
             self._oldest_ns, self._newest_ns = stored.zones["oldest_ns"], stored.zones["newest_ns"]
         # Shielded: cancelling this midway would leave the connection's thread behind, with nobody to end it.
-        self._opening = asyncio.ensure_future(_connect(self.path))
+        self._opening = asyncio.ensure_future(connect(self.path, BUSY_MS))
         self._connection = await asyncio.shield(self._opening)
         await self._try(self._make, self._connection)
 
@@ -243,7 +243,7 @@ class HistoryWriter(BarKeeper):
             return
         if self._closing is None or self._closing.cancelled():  # cancelled together with its loop
             begun = [] if self._given_up else [each for each in (self._due, self._tidying) if each is not None]
-            self._closing = asyncio.ensure_future(_disconnect(self._opening, begun, self._thread))
+            self._closing = asyncio.ensure_future(disconnect(self._opening, begun, self._thread))
         await asyncio.shield(self._closing)
 
     def _note(self, event: str, sentence: str) -> None:
@@ -471,31 +471,6 @@ class HistoryWriter(BarKeeper):
     def _series_span(self) -> bool:
         """Return whether the span covers any bars."""
         return self._oldest_ns < self._newest_ns
-
-
-async def _disconnect(
-    opening: asyncio.Future[aiosqlite.Connection], begun: list[asyncio.Task[None]], thread: ThreadPoolExecutor
-) -> None:
-    await asyncio.wait([opening])
-    if begun:
-        await asyncio.wait(begun)
-    thread.shutdown()  # idle, except for work begun by a cancelled start
-    if opening.cancelled() or opening.exception() is not None:
-        return  # the caller that opened it gets the error
-    connection = opening.result()
-    with contextlib.suppress(sqlite3.Error):
-        await connection.rollback()  # closed with a statement still open, it would keep its lock
-    await connection.close()
-
-
-async def _connect(path: Path) -> aiosqlite.Connection:
-    """Open the history. A process does not wait for the connection's thread, even if the run was never ended."""
-    made: list[aiosqlite.Connection] = []
-    connect = partial(aiosqlite.connect, path, timeout=BUSY_MS / 1000, isolation_level=None)
-    maker = Thread(target=lambda: made.append(connect()), daemon=True)  # so that the thread it creates is one, too
-    maker.start()
-    maker.join()
-    return await made[0]
 
 
 async def _wait_longer(connection: aiosqlite.Connection) -> None:
